@@ -1,0 +1,287 @@
+//! The bus: publish, subscribe, collect.
+//!
+//! Lock order, everywhere: the trimming lock, the directory's names, a topic's state, the log's numbers (or the idle
+//! queue). Going through a topic's readers happens under that topic's lock alone, so topics do not wait for each
+//! other's readers.
+
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::age::Ages;
+use crate::directory::Directory;
+use crate::lock::lock;
+use crate::log::Log;
+use crate::message::{Message, Payload};
+use crate::topic::{Life, Topic, TopicName, TopicState};
+use crate::{Cursor, CursorError, Epoch, Limits, Position, Start, Subscription};
+
+/// One log of messages, and the topics they belong to. A clone is another handle to the same log.
+///
+/// `P` is what a message carries. `S` is the handle with which whoever publishes wakes a reader; the bus only keeps
+/// and clones it, under a lock, so cloning it must be cheap and must not call the bus.
+pub struct Bus<P, S> {
+    pub(crate) shared: Arc<Shared<P, S>>,
+}
+
+/// What all handles and subscriptions of a bus share.
+pub(crate) struct Shared<P, S> {
+    pub(crate) epoch: Epoch,
+    pub(crate) limits: Limits,
+    pub(crate) log: Log,
+    pub(crate) directory: Directory<P, S>,
+    pub(crate) subscriptions: AtomicUsize,
+    ages: Mutex<Ages>,
+    /// Held by whoever makes room in the whole log; the others wait and then find it.
+    trimming: Mutex<()>,
+}
+
+/// What [`Bus::collect`] has forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Topics that nobody had read for too long.
+    pub topics: usize,
+    /// Messages that were too old, or in one of those topics.
+    pub messages: u64,
+}
+
+/// The state of a bus in numbers. They are read one after the other while others publish, so they need not match.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Topics that exist.
+    pub topics: usize,
+    /// Topics of those that nobody reads at present.
+    pub idle_topics: usize,
+    /// Subscriptions that exist.
+    pub subscriptions: usize,
+    /// Messages kept.
+    pub messages: u64,
+    /// What they cost to keep.
+    pub bytes: usize,
+    /// Messages that ever got a number.
+    pub published_total: u64,
+    /// Messages that ever left a store again.
+    pub evicted_total: u64,
+    /// Messages that left a store before a reader got them, summed over the readers.
+    pub lost_total: u64,
+}
+
+/// Who needs room makes it so often; then it is faster to go beyond the limit by one message than to go on.
+const TRIMS: usize = 4;
+
+impl<P: Payload + Clone, S: Clone> Bus<P, S> {
+    /// An empty log. `epoch` should be new for every log, normally random: cursors of other epochs are recognised.
+    #[must_use]
+    pub fn new(epoch: Epoch, limits: Limits) -> Self {
+        let shared = Shared {
+            epoch,
+            limits,
+            log: Log::default(),
+            directory: Directory::new(),
+            subscriptions: AtomicUsize::new(0),
+            ages: Mutex::new(Ages::default()),
+            trimming: Mutex::new(()),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The name of the log.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.shared.epoch
+    }
+
+    /// The number of the last message; [`Position::ZERO`] if there was none.
+    #[must_use]
+    pub fn head(&self) -> Position {
+        self.shared.log.head()
+    }
+
+    /// The cursor that names this place of this log.
+    #[must_use]
+    pub fn cursor(&self, position: Position) -> Cursor {
+        Cursor { epoch: self.shared.epoch, position }
+    }
+
+    /// Publishes a message: it gets the next number, and the topic keeps it for its readers and for those who return.
+    ///
+    /// The handles of the topic's readers are appended to `wake`: wake each of them, once your turn is over. A topic
+    /// that nobody has subscribed to within its time to live does not exist; then the message is dropped, nothing
+    /// is allocated, and the answer is `None`.
+    ///
+    /// ```
+    /// # use heliostat_bus::{Bus, Epoch, Limits, Payload, Position, Start, TopicName};
+    /// # #[derive(Clone)] struct Text(&'static str);
+    /// # impl Payload for Text {
+    /// #     fn bytes(&self) -> usize { self.0.len() }
+    /// #     fn is_command(&self) -> bool { false }
+    /// # }
+    /// let bus = Bus::new(Epoch::new(1), Limits::default());
+    /// let mut wake = Vec::new();
+    /// assert_eq!(bus.publish("lobby", Text("anybody?"), &mut wake), None);
+    ///
+    /// let ann = bus.subscribe("ann", [TopicName::from("lobby")], Start::Now);
+    /// assert_eq!(bus.publish("lobby", Text("hello"), &mut wake), Some(Position::new(1)));
+    /// assert_eq!(wake, ["ann"]);
+    /// # drop(ann);
+    /// ```
+    pub fn publish(&self, topic: &str, payload: P, wake: &mut Vec<S>) -> Option<Position> {
+        let topic = self.shared.directory.find(topic)?;
+        let cost = Message::cost_of(&payload);
+        self.shared.reserve(cost);
+        let mut state = lock(&topic.state);
+        if state.life == Life::Collected {
+            self.shared.log.release(cost);
+            return None;
+        }
+        let TopicState { store, readers, .. } = &mut *state;
+        self.shared.log.evicted(store.make_room(cost, &self.shared.limits));
+        let position = self.shared.log.append(&topic, store, payload, cost);
+        // The log is free again: other topics go on while this one's readers are gone through.
+        readers.clone_into(wake);
+        Some(position)
+    }
+
+    /// Where a reader begins that brought this cursor text, if any.
+    ///
+    /// No text, or an empty one, is [`Start::Now`]. A text of another kind or of another log, and a place that this
+    /// log has not reached, are [`Start::Unknown`]: its reader gets what comes, and [`Subscription::start_gap`] says so.
+    ///
+    /// # Errors
+    /// [`CursorError::Malformed`] if the text names this log and then goes on with something that is no number.
+    ///
+    /// ```
+    /// # use heliostat_bus::{Bus, CursorError, Epoch, Limits, Position, Start};
+    /// # let bus: Bus<std::sync::Arc<P>, ()> = Bus::new(Epoch::new(0x7E), Limits::default());
+    /// # struct P;
+    /// # impl heliostat_bus::Payload for P {
+    /// #     fn bytes(&self) -> usize { 0 }
+    /// #     fn is_command(&self) -> bool { false }
+    /// # }
+    /// assert_eq!(bus.start_from(None), Ok(Start::Now));
+    /// assert_eq!(bus.start_from(Some("d-7E-0")), Ok(Start::After(Position::ZERO)));
+    /// assert_eq!(bus.start_from(Some("d-7F-A,0|B,2")), Ok(Start::Unknown));
+    /// assert_eq!(bus.start_from(Some("d-7E-A,0|B,2")), Err(CursorError::Malformed));
+    /// ```
+    pub fn start_from(&self, text: Option<&str>) -> Result<Start, CursorError> {
+        match text {
+            None | Some("") => Ok(Start::Now),
+            Some(text) => Cursor::start(text, self.epoch(), self.head()),
+        }
+    }
+
+    /// A new reader of these topics. `reader` is the handle that publishers wake it with.
+    ///
+    /// Take once before you wait to be woken: what lies between the start and now has woken nobody.
+    #[must_use = "a subscription that is dropped reads nothing"]
+    pub fn subscribe(
+        &self,
+        reader: S,
+        topics: impl IntoIterator<Item = TopicName>,
+        start: Start,
+    ) -> Subscription<P, S> {
+        Subscription::new(Arc::clone(&self.shared), reader, topics, start)
+    }
+
+    /// Forgets by age; to be called every few seconds.
+    ///
+    /// Forgotten are messages older than `time_to_live` (a client cannot return after that), topics that nobody has
+    /// read for that long. Nothing is forgotten too early; how late depends on how often this is called, because time
+    /// is known only here: a topic counts as idle from the first call after its last reader has left.
+    pub fn collect(&self, now: Instant, time_to_live: Duration) -> Collected {
+        let Shared { log, directory, ages, .. } = &*self.shared;
+        let forgotten = directory.forget_older(now, time_to_live);
+        let too_old = lock(ages).note(now, log.head(), time_to_live);
+        log.evicted(forgotten.evicted);
+        let mut messages = forgotten.evicted.messages;
+        if let Some(too_old) = too_old {
+            for topic in directory.all() {
+                let evicted = lock(&topic.state).store.evict_through(too_old);
+                log.evicted(evicted);
+                messages += evicted.messages;
+            }
+        }
+        Collected { topics: forgotten.topics, messages }
+    }
+
+    /// The state of the bus in numbers.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let Shared { log, directory, subscriptions, .. } = &*self.shared;
+        // In this order: what has left was published before.
+        let evicted_total = log.evicted_total();
+        let published_total = log.head().get();
+        Statistics {
+            topics: directory.len(),
+            idle_topics: directory.idle_len(),
+            subscriptions: subscriptions.load(Ordering::Relaxed),
+            messages: published_total.saturating_sub(evicted_total),
+            bytes: log.bytes(),
+            published_total,
+            evicted_total,
+            lost_total: log.lost_total(),
+        }
+    }
+}
+
+impl<P, S> Shared<P, S> {
+    /// Keeps the number of idle topics within its limit. The caller holds no lock.
+    pub(crate) fn forget_idle(&self) {
+        self.log.evicted(self.directory.forget_beyond(self.limits.idle_topics).evicted);
+    }
+
+    /// Claims room for a message, and makes it first if there is none. The caller holds no lock.
+    fn reserve(&self, cost: usize) {
+        for _ in 0..TRIMS {
+            if self.log.try_reserve(cost, self.limits.total_bytes).is_ok() {
+                return;
+            }
+            self.trim(cost);
+        }
+        self.log.reserve(cost);
+    }
+
+    /// Lets the oldest messages of all topics go, a quarter of the log's numbers at a time, until the message fits.
+    /// An eighth of the room is freed at least: going through all topics must not happen for every message.
+    fn trim(&self, cost: usize) {
+        let _one_at_a_time = lock(&self.trimming);
+        let limit = self.limits.total_bytes;
+        let target = (limit - limit / 8).min(limit.saturating_sub(cost));
+        let head = self.log.head().get();
+        let topics = self.directory.all();
+        let mut oldest = self.evict_through(&topics, Position::ZERO);
+        while self.log.bytes() > target
+            && let Some(first) = oldest
+            && first.get() <= head
+        {
+            let quarter = (head - first.get()) / 4;
+            oldest = self.evict_through(&topics, Position::new(first.get() + quarter));
+        }
+    }
+
+    /// Lets every message up to this number go, and tells the number of the oldest that is left.
+    fn evict_through(&self, topics: &[Arc<Topic<P, S>>], position: Position) -> Option<Position> {
+        let evict = |topic: &Arc<Topic<P, S>>| {
+            let store = &mut lock(&topic.state).store;
+            self.log.evicted(store.evict_through(position));
+            store.oldest()
+        };
+        topics.iter().filter_map(evict).min()
+    }
+}
+
+impl<P, S> Clone for Bus<P, S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<P, S> fmt::Debug for Bus<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bus")
+            .field("epoch", &self.shared.epoch)
+            .field("head", &self.shared.log.head())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,161 @@
+//! A reader's place as text, so that a client can carry it away and bring it back, perhaps to another process.
+//!
+//! A number alone would be believed by a log that never issued it. So the text names the log too (its
+//! [`Epoch`]), and a cursor of another log is recognised before its rest is looked at: it is no error, its
+//! reader starts at the head and learns that there is a gap.
+//!
+//! The text is `d-<epoch>-<position>`, both upper-case hexadecimal: ASCII letters, digits and `-` only, so it needs
+//! no escaping in JSON, in a query string or in a form.
+
+use std::fmt;
+use std::io::Write as _;
+use std::str::FromStr;
+
+use crate::Position;
+
+/// The name of one log: the same process, the same numbers.
+///
+/// The creator of a [`Bus`](crate::Bus) chooses it, normally at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Epoch(u32);
+
+impl Epoch {
+    /// The epoch with this number. Zero becomes one: zero is what invented cursors say, so it must name no log.
+    ///
+    /// ```
+    /// use heliostat_bus::Epoch;
+    ///
+    /// assert_eq!(Epoch::new(0x7E).get(), 0x7E);
+    /// assert_eq!(Epoch::new(0), Epoch::new(1));
+    /// ```
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(if number == 0 { 1 } else { number })
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A place in a named log.
+///
+/// ```
+/// use heliostat_bus::{Cursor, Epoch, Position};
+///
+/// let cursor = Cursor { epoch: Epoch::new(0x7E), position: Position::new(2) };
+/// assert_eq!(cursor.to_string(), "d-7E-2");
+/// assert_eq!(Cursor::parse("d-7E-2"), Ok(cursor));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    /// The log.
+    pub epoch: Epoch,
+    /// The place in it.
+    pub position: Position,
+}
+
+/// Why a text is not a cursor of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum CursorError {
+    /// The text has another form than ours from its beginning on, so somebody else issued it.
+    #[error(
+        "the cursor does not begin with `d-<epoch in hex>-`, so another log issued it; \
+         let its reader start from now and tell it that there is a gap"
+    )]
+    Foreign,
+    /// The text begins as one of ours, and then says something that no log ever wrote.
+    #[error(
+        "the cursor begins as `d-<epoch in hex>-` but a number of 1 to 16 hex digits must follow and nothing else; \
+         send the cursor back exactly as it was received"
+    )]
+    Malformed,
+}
+
+/// Where a new reader begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Start {
+    /// With the next message.
+    Now,
+    /// With the first message after this place.
+    After(Position),
+    /// The reader brought a place that this log cannot find: it begins with the next message, and there is a gap.
+    Unknown,
+}
+
+/// A 32-bit number has at most so many hexadecimal digits.
+const EPOCH_DIGITS: usize = 8;
+/// A 64-bit number has at most so many hexadecimal digits.
+const POSITION_DIGITS: usize = 16;
+
+impl Cursor {
+    /// Reads the text form. Digits may be of either case.
+    ///
+    /// # Errors
+    /// [`CursorError::Foreign`] if the text does not begin as a cursor of this crate does, [`CursorError::Malformed`]
+    /// if it does and its rest is no number.
+    pub fn parse(text: &str) -> Result<Self, CursorError> {
+        let (epoch, rest) = split_epoch(text).ok_or(CursorError::Foreign)?;
+        Ok(Self { epoch: Epoch(epoch), position: parse_position(rest)? })
+    }
+
+    /// Where a reader with this text begins in the log `epoch`, whose last message is `head`.
+    pub(crate) fn start(text: &str, epoch: Epoch, head: Position) -> Result<Start, CursorError> {
+        match split_epoch(text) {
+            // Another log's numbers mean nothing here, whatever they look like.
+            Some((named, rest)) if named == epoch.0 => {
+                let position = parse_position(rest)?;
+                Ok(if position <= head { Start::After(position) } else { Start::Unknown })
+            }
+            Some(_) | None => Ok(Start::Unknown),
+        }
+    }
+
+    /// Appends the text form, allocating nothing if `out` has room for 26 bytes.
+    ///
+    /// ```
+    /// use heliostat_bus::{Cursor, Epoch, Position};
+    ///
+    /// let mut frame = b"{\"C\":\"".to_vec();
+    /// Cursor { epoch: Epoch::new(0x7E), position: Position::new(255) }.write_to(&mut frame);
+    /// assert_eq!(frame, b"{\"C\":\"d-7E-FF");
+    /// ```
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        // Writing to a vector cannot fail.
+        let _ = write!(out, "{self}");
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "d-{:X}-{:X}", self.epoch.0, self.position.get())
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = CursorError;
+
+    fn from_str(text: &str) -> Result<Self, CursorError> {
+        Self::parse(text)
+    }
+}
+
+/// The number between `d-` and the next `-`, and what follows; `None` if the text does not begin like that.
+fn split_epoch(text: &str) -> Option<(u32, &str)> {
+    let (epoch, rest) = text.strip_prefix("d-")?.split_once('-')?;
+    let digits = is_hex(epoch, EPOCH_DIGITS).then_some(epoch)?;
+    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+}
+
+fn parse_position(text: &str) -> Result<Position, CursorError> {
+    let digits = is_hex(text, POSITION_DIGITS).then_some(text).ok_or(CursorError::Malformed)?;
+    u64::from_str_radix(digits, 16).map(Position::new).map_err(|_| CursorError::Malformed)
+}
+
+/// `from_str_radix` alone would also take a sign.
+fn is_hex(text: &str, longest: usize) -> bool {
+    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

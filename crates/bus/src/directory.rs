@@ -1,0 +1,201 @@
+//! Which topics there are, and which of them nobody reads.
+//!
+//! Lock order: the names, then a topic's state, then the idle queue. A topic is joined while the names are held and
+//! leaves the directory while they are held for writing, so nobody joins a topic that is no longer listed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use crate::Position;
+use crate::lock::{lock, read, write};
+use crate::readers::ReaderKey;
+use crate::store::Evicted;
+use crate::topic::{Life, Topic, TopicName, TopicState};
+
+#[derive(Debug)]
+pub(crate) struct Directory<P, S> {
+    names: RwLock<HashMap<TopicName, Arc<Topic<P, S>>>>,
+    idle: Mutex<IdleQueue<P, S>>,
+    /// The highest number that any topic had which was forgotten.
+    forgotten_through: AtomicU64,
+}
+
+/// The topics without readers, longest idle first.
+#[derive(Debug)]
+struct IdleQueue<P, S> {
+    next_turn: u64,
+    topics: BTreeMap<u64, IdleTopic<P, S>>,
+}
+
+#[derive(Debug)]
+struct IdleTopic<P, S> {
+    topic: Arc<Topic<P, S>>,
+    /// The first time somebody told the time while it was idle. Known in the order of turns: whoever waits behind one
+    /// that has no time yet has none either.
+    since: Option<Instant>,
+}
+
+/// A topic as it was found by the reader that has just joined it.
+#[derive(Debug)]
+pub(crate) struct Membership<P, S> {
+    pub(crate) topic: Arc<Topic<P, S>>,
+    pub(crate) key: ReaderKey,
+    /// The index of the first message after the reader's place.
+    pub(crate) next: u64,
+    /// The number of the last message that had left the store.
+    pub(crate) evicted_through: Position,
+}
+
+impl<P, S> Directory<P, S> {
+    pub(crate) fn new() -> Self {
+        Self {
+            names: RwLock::new(HashMap::new()),
+            idle: Mutex::new(IdleQueue { next_turn: 0, topics: BTreeMap::new() }),
+            forgotten_through: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Topic<P, S>>> {
+        read(&self.names).get(name).cloned()
+    }
+
+    /// All topics there are now.
+    pub(crate) fn all(&self) -> Vec<Arc<Topic<P, S>>> {
+        read(&self.names).values().cloned().collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        read(&self.names).len()
+    }
+
+    pub(crate) fn idle_len(&self) -> usize {
+        lock(&self.idle).topics.len()
+    }
+
+    /// Makes `reader` a reader of the topic, from the first message after `place` on.
+    pub(crate) fn join(&self, name: &TopicName, reader: S, place: Position) -> Membership<P, S> {
+        {
+            let names = read(&self.names);
+            if let Some(topic) = names.get(name) {
+                return self.enter(topic, reader, place);
+            }
+        }
+        let mut names = write(&self.names);
+        let topic = names.entry(name.clone()).or_insert_with(|| {
+            let forgotten_through = Position::new(self.forgotten_through.load(Ordering::Relaxed));
+            Arc::new(Topic::new(name.clone(), forgotten_through))
+        });
+        self.enter(topic, reader, place)
+    }
+
+    /// The names are held by the caller.
+    fn enter(&self, topic: &Arc<Topic<P, S>>, reader: S, place: Position) -> Membership<P, S> {
+        let mut state = lock(&topic.state);
+        if let Life::Idle { turn } = state.life {
+            lock(&self.idle).topics.remove(&turn);
+        }
+        state.life = Life::Subscribed;
+        Membership {
+            topic: Arc::clone(topic),
+            key: state.readers.insert(reader),
+            next: state.store.index_after(place),
+            evicted_through: state.store.evicted_through(),
+        }
+    }
+
+    /// Ends a membership.
+    pub(crate) fn leave(&self, topic: &Arc<Topic<P, S>>, key: ReaderKey) {
+        let mut state = lock(&topic.state);
+        let reader = state.readers.remove(key);
+        if state.readers.is_empty() {
+            let turn = lock(&self.idle).push(Arc::clone(topic));
+            state.life = Life::Idle { turn };
+        }
+        drop(state);
+        // The handle is foreign code: dropped only now, it may use the bus.
+        drop(reader);
+    }
+
+    /// Forgets the longest idle topics until at most `most` are left.
+    pub(crate) fn forget_beyond(&self, most: usize) -> Forgotten {
+        let mut forgotten = Forgotten::default();
+        loop {
+            let mut idle = lock(&self.idle);
+            if idle.topics.len() <= most {
+                return forgotten;
+            }
+            let Some((turn, oldest)) = idle.topics.pop_first() else { return forgotten };
+            drop(idle);
+            forgotten.add(self.forget(&oldest.topic, turn));
+        }
+    }
+
+    /// Forgets the topics that have been idle for so long, and starts the clock of those that have just become idle.
+    pub(crate) fn forget_older(&self, now: Instant, time_to_live: Duration) -> Forgotten {
+        let expired = lock(&self.idle).expire(now, time_to_live);
+        let mut forgotten = Forgotten::default();
+        for (turn, topic) in expired {
+            forgotten.add(self.forget(&topic, turn));
+        }
+        forgotten
+    }
+
+    /// Takes the topic out, unless somebody has joined it since it was found idle in this turn.
+    fn forget(&self, topic: &Topic<P, S>, turn: u64) -> Forgotten {
+        let mut names = write(&self.names);
+        let mut state = lock(&topic.state);
+        if state.life != (Life::Idle { turn }) {
+            return Forgotten::default();
+        }
+        state.life = Life::Collected;
+        names.remove(&topic.name);
+        let last = topic.last();
+        self.forgotten_through.fetch_max(last.get(), Ordering::Relaxed);
+        drop(names);
+        let TopicState { store, .. } = &mut *state;
+        Forgotten { topics: 1, evicted: store.evict_through(last) }
+    }
+}
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Forgotten {
+    pub(crate) topics: usize,
+    pub(crate) evicted: Evicted,
+}
+
+impl Forgotten {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.topics += other.topics;
+        self.evicted.add(other.evicted);
+    }
+}
+
+impl<P, S> IdleQueue<P, S> {
+    fn push(&mut self, topic: Arc<Topic<P, S>>) -> u64 {
+        let turn = self.next_turn;
+        self.next_turn += 1;
+        self.topics.insert(turn, IdleTopic { topic, since: None });
+        turn
+    }
+
+    /// Takes out whoever has waited for so long.
+    fn expire(&mut self, now: Instant, time_to_live: Duration) -> Vec<(u64, Arc<Topic<P, S>>)> {
+        for idle in self.topics.values_mut().rev().take_while(|idle| idle.since.is_none()) {
+            idle.since = Some(now);
+        }
+        let is_expired = |idle: &IdleTopic<P, S>| {
+            idle.since.is_some_and(|since| now.saturating_duration_since(since) >= time_to_live)
+        };
+        let mut expired = Vec::new();
+        while let Some(oldest) = self.topics.first_entry()
+            && is_expired(oldest.get())
+        {
+            let (turn, oldest) = oldest.remove_entry();
+            expired.push((turn, oldest.topic));
+        }
+        expired
+    }
+}

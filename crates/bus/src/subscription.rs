@@ -1,0 +1,264 @@
+//! One reader: its topics, its place in the log, its next batch.
+//!
+//! Invariant: of every topic of the reader, each message up to `position` has been taken or counted as lost. Between
+//! two calls that is the whole state; a reader that does nothing costs nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::bus::Shared;
+use crate::directory::Membership;
+use crate::lock::lock;
+use crate::message::{Delivery, Message, Payload};
+use crate::readers::ReaderKey;
+use crate::topic::{Topic, TopicName};
+use crate::{Cursor, Position, Start};
+
+/// A reader of some topics. Dropping it unsubscribes; its topics then live on for their time to live, so that the
+/// reader can come back with its cursor.
+#[must_use = "a subscription that is dropped reads nothing"]
+pub struct Subscription<P, S> {
+    shared: Arc<Shared<P, S>>,
+    reader: S,
+    position: Position,
+    joined: Vec<Joined<P, S>>,
+    /// Losses found outside a batch, told with the next one.
+    lost: u64,
+    start_gap: Option<Gap>,
+}
+
+/// Why a reader cannot be sure that it has everything since it was last seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Gap {
+    /// Its cursor belongs to another log, or names a place this log has not reached. It started from now.
+    UnknownCursor,
+    /// Its cursor is older than what its topics still keep. It started with what is left; [`Taken::lost`] is at least 1.
+    Forgotten,
+}
+
+/// How a batch ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use = "a reader must be told about what it has lost, and must take again if there is more"]
+pub struct Taken {
+    /// How many messages of the reader's topics left their store before it got them, since the last batch. Exact for a
+    /// message that was published while the reader was subscribed. What a reader missed before, when only its
+    /// cursor is known, counts as one per topic.
+    pub lost: u64,
+    /// The batch ended at the limit or after a command, so there may be more: take again before waiting.
+    pub more: bool,
+}
+
+/// One of the reader's topics.
+#[derive(Debug)]
+struct Joined<P, S> {
+    topic: Arc<Topic<P, S>>,
+    key: ReaderKey,
+    /// The index of the reader's next message in the topic's store.
+    next: u64,
+}
+
+/// How far the topics are read for one batch. It shrinks: what a topic shows to be the end of the batch is the end
+/// for all, so the others are not read beyond it.
+struct Horizon {
+    through: Position,
+    limit: usize,
+    /// It is nearer than the head was.
+    is_cut: bool,
+}
+
+impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
+    pub(crate) fn new(
+        shared: Arc<Shared<P, S>>,
+        reader: S,
+        topics: impl IntoIterator<Item = TopicName>,
+        start: Start,
+    ) -> Self {
+        shared.subscriptions.fetch_add(1, Ordering::Relaxed);
+        let head = shared.log.head();
+        let (position, start_gap) = match start {
+            Start::After(position) if position <= head => (position, None),
+            Start::Now => (head, None),
+            Start::After(_) | Start::Unknown => (head, Some(Gap::UnknownCursor)),
+        };
+        let returns = matches!(start, Start::After(_)) && start_gap.is_none();
+        let mut subscription = Self { shared, reader, position, joined: Vec::new(), lost: 0, start_gap };
+        for name in topics {
+            let Some(found) = subscription.join(&name) else { continue };
+            // Only who was there before can have missed what a topic kept before.
+            if returns && position < found.evicted_through.max(found.forgotten_through) {
+                subscription.lost += 1;
+                subscription.start_gap = Some(Gap::Forgotten);
+            }
+        }
+        subscription
+    }
+
+    /// Everything of its topics up to here has been taken or was lost.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The cursor that names its place.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor { epoch: self.shared.epoch, position: self.position }
+    }
+
+    /// Why it may have missed something before it started, if so. Stays as it is for its whole life.
+    #[must_use]
+    pub fn start_gap(&self) -> Option<Gap> {
+        self.start_gap
+    }
+
+    /// Its topics. The order changes when a topic is removed.
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = &TopicName> {
+        self.joined.iter().map(|joined| &joined.topic.name)
+    }
+
+    /// Whether a batch would bring something, be it a loss. Looks without a lock; may say yes for nothing, never no
+    /// for something published before the call.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.lost > 0
+            || self.shared.log.head() > self.position
+                && self.joined.iter().any(|joined| joined.topic.last() > self.position)
+    }
+
+    /// Appends the reader's next messages to `out`, at most `limit` of them (at least one), in the order of the log.
+    ///
+    /// The batch ends right after a command, so that the reader can [`add`](Self::add) and
+    /// [`remove`](Self::remove) topics exactly there. Afterwards [`position`](Self::position) is the number of the
+    /// last message, if the batch ended early, else the head of the log when the call began.
+    pub fn take(&mut self, limit: usize, out: &mut Vec<Delivery<P>>) -> Taken {
+        let mut lost = std::mem::take(&mut self.lost);
+        // The head before the topics: then nothing up to it can be missed.
+        let head = self.shared.log.head();
+        let mut horizon = Horizon { through: head, limit: limit.max(1), is_cut: false };
+        let start = out.len();
+        let mut sources = 0_usize;
+        for (index, joined) in self.joined.iter_mut().enumerate() {
+            if joined.topic.last() > self.position {
+                lost += joined.read(index, &mut horizon, out);
+                sources += 1;
+            }
+        }
+        if sources > 1 {
+            horizon.merge(start, out);
+        }
+        for delivery in out.iter().skip(start) {
+            if let Some(joined) = self.joined.get_mut(delivery.topic) {
+                joined.next += 1;
+            }
+        }
+        self.position = horizon.through;
+        self.shared.log.lost(lost);
+        Taken { lost, more: horizon.is_cut }
+    }
+
+    /// Reads one topic more, from [`position`](Self::position) on: what it published since is in the next batch. Take
+    /// once before you wait to be woken. Adding a topic twice changes nothing.
+    pub fn add(&mut self, topic: TopicName) {
+        if let Some(found) = self.join(&topic)
+            && self.position < found.evicted_through
+        {
+            self.lost += 1;
+        }
+    }
+
+    /// Reads this topic no more, and counts no more losses for it. Removing what is not there changes nothing.
+    pub fn remove(&mut self, topic: &str) {
+        if let Some(index) = self.joined.iter().position(|joined| joined.topic.name.as_str() == topic) {
+            let Joined { topic, key, .. } = self.joined.swap_remove(index);
+            self.shared.directory.leave(&topic, key);
+            self.shared.forget_idle();
+        }
+    }
+
+    /// `None` if it reads the topic already.
+    fn join(&mut self, name: &TopicName) -> Option<Found> {
+        if self.topics().any(|joined| joined == name) {
+            return None;
+        }
+        let Membership { topic, key, next, evicted_through } =
+            self.shared.directory.join(name, self.reader.clone(), self.position);
+        let found = Found { evicted_through, forgotten_through: topic.forgotten_through };
+        self.joined.push(Joined { topic, key, next });
+        Some(found)
+    }
+}
+
+/// What a topic no longer had when it was joined.
+struct Found {
+    evicted_through: Position,
+    forgotten_through: Position,
+}
+
+impl<P: Payload + Clone, S> Joined<P, S> {
+    /// Appends the topic's messages up to the horizon, and tells how many the reader has lost. `next` moves past those
+    /// lost only: how many of the others the batch keeps is not known yet.
+    fn read(&mut self, index: usize, horizon: &mut Horizon, out: &mut Vec<Delivery<P>>) -> u64 {
+        let state = lock(&self.topic.state);
+        let lost = state.store.first().saturating_sub(self.next);
+        self.next += lost;
+        let through = horizon.through;
+        let mut visible =
+            state.store.since(self.next).take_while(|message| message.position <= through).peekable();
+        let mut room = horizon.limit;
+        while let Some(message) = visible.next() {
+            let Message { position, ref payload, .. } = *message;
+            out.push(Delivery { position, topic: index, payload: payload.clone() });
+            room -= 1;
+            if payload.is_command() || room == 0 && visible.peek().is_some() {
+                horizon.cut(position);
+                break;
+            }
+        }
+        lost
+    }
+}
+
+impl Horizon {
+    fn cut(&mut self, through: Position) {
+        self.through = through;
+        self.is_cut = true;
+    }
+
+    /// Brings what several topics gave, from `start` on, into the order of the log, and drops what lies beyond the
+    /// horizon or the limit: it is read again next time.
+    fn merge<P>(&mut self, start: usize, out: &mut Vec<Delivery<P>>) {
+        let batch = out.get_mut(start..).unwrap_or_default();
+        batch.sort_unstable_by_key(|delivery| delivery.position);
+        let within = batch.partition_point(|delivery| delivery.position <= self.through);
+        let kept = within.min(self.limit);
+        if kept < within
+            && let Some(last) = kept.checked_sub(1).and_then(|last| batch.get(last))
+        {
+            self.cut(last.position);
+        }
+        out.truncate(start + kept);
+    }
+}
+
+impl<P, S> Drop for Subscription<P, S> {
+    fn drop(&mut self) {
+        for Joined { topic, key, .. } in self.joined.drain(..) {
+            self.shared.directory.leave(&topic, key);
+        }
+        self.shared.forget_idle();
+        self.shared.subscriptions.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<P, S> fmt::Debug for Subscription<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscription")
+            .field("position", &self.position)
+            .field("topics", &self.joined.iter().map(|joined| &joined.topic.name).collect::<Vec<_>>())
+            .field("lost", &self.lost)
+            .field("start_gap", &self.start_gap)
+            .finish_non_exhaustive()
+    }
+}
