@@ -1,0 +1,674 @@
+//! One SignalR connection as one server sees it: what happens to it goes in, what has to be done comes out.
+//!
+//! Promises, whatever comes in whatever order:
+//! - [`Effect::RaiseConnected`] comes at most once and never after another callback; [`Effect::RaiseDisconnected`] comes
+//!   at most once, as the last callback, and only if the connection had started.
+//! - A transport connection that was opened is over exactly once: it is ended by an [`Effect::End`], or it was reported
+//!   as [`Input::Lost`] or [`Input::Answered`], never both.
+//! - No client is given up before its grace is over, and no keep-alive is sent into a link that was just written to.
+//! - Nothing comes out after [`Effect::Forget`].
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::state::{Link, LinkId, Stage, State};
+use super::timeouts::Timeouts;
+use crate::transport_kind::TransportKind;
+
+/// What happened to a SignalR connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A receive request was accepted. From now on this transport connection carries the SignalR connection.
+    Opened {
+        /// A number that no other transport connection of this SignalR connection has had.
+        link: LinkId,
+        /// What was opened.
+        kind: TransportKind,
+        /// What the client asked for.
+        how: Opening,
+    },
+    /// The client sent its start request (since 1.4).
+    Started,
+    /// Bytes went out on this transport connection.
+    Wrote(LinkId),
+    /// This long poll was completed in the normal way; the client will poll again.
+    Answered(LinkId),
+    /// The physical connection under this transport connection is gone, or its client closed it.
+    Lost(LinkId),
+    /// The client stopped.
+    Aborted,
+    /// The application wants the client to go.
+    Disconnect,
+    /// Another server carries the connection now.
+    Moved,
+    /// This server ends.
+    ShuttingDown,
+    /// Time passed; see [`ServerConnection::poll_timeout`].
+    Tick,
+}
+
+/// What a client that opens a transport connection asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Opening {
+    /// To connect; a start request will follow (since 1.4).
+    ConnectDelayed,
+    /// To connect; no start request will follow (below 1.4).
+    ConnectAtOnce,
+    /// To go on after a loss.
+    Reconnect,
+    /// To go on with the next long poll.
+    Poll,
+}
+
+/// Something the driver must do, in the order in which it is told. Callbacks of one SignalR connection run one after
+/// the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an effect nobody carries out is a lost message"]
+pub enum Effect {
+    /// Tell the application that the connection is there.
+    RaiseConnected,
+    /// Tell the application that the connection goes on, perhaps from another server.
+    RaiseReconnected,
+    /// Tell the application that the connection is over.
+    RaiseDisconnected(Reason),
+    /// Write a keep-alive, if this transport connection can carry one (a poll answered as JSONP cannot).
+    SendKeepAlive(LinkId),
+    /// Finish this transport connection. News about it is ignored from now on.
+    End(LinkId, Ending),
+    /// Drop the record. Should the id come back, it belongs to an unknown connection.
+    Forget,
+}
+
+/// How a transport connection is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// A newer one took its place, here or on another server. It just ends; a long poll gets an empty response.
+    Replaced,
+    /// It was open for long enough. It just ends; a long poll gets an empty response. The client comes back at once.
+    ConnectionTimeout,
+    /// Its client stopped and waits for it to end.
+    Stopped,
+    /// Its client must stop: it gets the frame that says so, and then the end.
+    Disconnected,
+    /// This server ends. A long poll gets a response that asks to reconnect.
+    ShuttingDown,
+}
+
+/// Why a SignalR connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The client stopped.
+    Stopped,
+    /// The client did not come back in time.
+    TimedOut,
+    /// The application disconnected it.
+    DisconnectedByServer,
+}
+
+/// Whether a request for a connection may go on; to be asked before it is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Admission {
+    /// It may.
+    Welcome,
+    /// The connection is over, and its client must be told to stop: by a refusal, or, if it understands the frame, by
+    /// letting it in: [`Input::Opened`] is then answered with [`Ending::Disconnected`].
+    Ended,
+    /// This record is void and the id is unknown: make a new record.
+    Forgotten,
+}
+
+/// The server's machine for one SignalR connection.
+///
+/// Feed it with [`handle`](Self::handle), then drain [`poll_effect`](Self::poll_effect), then see to it that
+/// [`Input::Tick`] comes by [`poll_timeout`](Self::poll_timeout). The module's documentation shows it at work.
+#[derive(Clone, Debug)]
+pub struct ServerConnection {
+    state: State,
+    // The latest time heard of. Threads that read the clock before they wait for a lock bring older ones.
+    now: Instant,
+    timeouts: Arc<Timeouts>,
+    // An input adds three at most, and the driver drains it after each.
+    effects: VecDeque<Effect>,
+}
+
+impl ServerConnection {
+    /// Creates the record of a connection of which this server knows nothing yet.
+    #[must_use]
+    pub fn new(timeouts: Arc<Timeouts>, now: Instant) -> Self {
+        let state = State::Awaited { until: now + timeouts.longest_grace() };
+        Self { state, now, timeouts, effects: VecDeque::new() }
+    }
+
+    /// Something happened at `now`. Afterwards drain [`poll_effect`](Self::poll_effect).
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        self.now = self.now.max(now);
+        self.state = self.next(input);
+    }
+
+    /// What to do next, until there is nothing left.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When to call `handle(Input::Tick, …)` if nothing happens before.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.state.due(&self.timeouts)
+    }
+
+    /// Whether a request for this connection may go on.
+    #[must_use]
+    pub fn admits(&self) -> Admission {
+        match self.state {
+            State::Awaited { .. } | State::Attached { .. } | State::Detached { .. } => Admission::Welcome,
+            State::Ended { .. } => Admission::Ended,
+            State::Forgotten => Admission::Forgotten,
+        }
+    }
+
+    /// What this server knows about the connection.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// All transitions. A new state or input stops the build here until someone decides.
+    fn next(&mut self, input: Input) -> State {
+        use Input::{Aborted, Answered, Disconnect, Lost, Moved, Opened, ShuttingDown, Started, Tick, Wrote};
+        use State::{Attached, Awaited, Detached, Ended, Forgotten};
+        match (self.state, input) {
+            // The newest receive request carries the connection; the one before it ends without callbacks.
+            (Attached { link: current, .. }, Opened { link, .. }) if current.id == link => self.state,
+            (Attached { stage, .. } | Detached { stage, .. }, Opened { link, kind, how }) => {
+                self.attach(Some(stage), how, (link, kind))
+            }
+            (Awaited { .. }, Opened { link, kind, how }) => self.attach(None, how, (link, kind)),
+            // D-1: a client that comes back too late is told to stop, and nobody hears of it.
+            (Ended { .. }, Opened { link, .. }) => {
+                self.effects.push_back(Effect::End(link, Ending::Disconnected));
+                self.state
+            }
+
+            // A start request may reach a server that does not carry the connection (5.6), or come between two polls.
+            (Awaited { .. }, Started) => {
+                let until = self.now + self.timeouts.longest_grace();
+                Detached { stage: self.start(Stage::Initializing), since: self.now, until }
+            }
+            (Attached { stage, link }, Started) => Attached { stage: self.start(stage), link },
+            (Detached { stage, since, until }, Started) => {
+                Detached { stage: self.start(stage), since, until }
+            }
+
+            (Attached { stage, link }, Wrote(id)) if id == link.id => self.write(stage, link),
+            (Attached { stage, link }, Answered(id) | Lost(id)) if id == link.id => self.detach(stage, link),
+
+            (Attached { stage, .. } | Detached { stage, .. }, Aborted) => {
+                self.end(stage, Ending::Stopped, Reason::Stopped)
+            }
+            (Attached { stage, .. } | Detached { stage, .. }, Disconnect) => {
+                self.end(stage, Ending::Disconnected, Reason::DisconnectedByServer)
+            }
+            (Awaited { .. }, Disconnect) => {
+                self.end(Stage::Initializing, Ending::Disconnected, Reason::DisconnectedByServer)
+            }
+
+            // The connection lives on elsewhere, so its end is not for this server to tell (1.4 T4, D-8).
+            (Awaited { .. } | Attached { .. } | Detached { .. }, Moved) => self.forget(Ending::Replaced),
+            (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, ShuttingDown) => {
+                self.forget(Ending::ShuttingDown)
+            }
+            // 9.3: a stop of an unknown connection has no effect, so there is nothing to remember either.
+            (Awaited { .. }, Aborted) => self.forget(Ending::Stopped),
+
+            (Attached { stage, link }, Tick) if self.is_past(link.expires(&self.timeouts)) => {
+                self.effects.push_back(Effect::End(link.id, Ending::ConnectionTimeout));
+                self.detach(stage, link)
+            }
+            (Attached { stage, link }, Tick) if self.is_past(link.keep_alive_due(&self.timeouts)) => {
+                self.effects.push_back(Effect::SendKeepAlive(link.id));
+                self.write(stage, link)
+            }
+            (Detached { stage, until, .. }, Tick) if until <= self.now => self.give_up(stage),
+            (Awaited { until } | Ended { until, .. }, Tick) if until <= self.now => {
+                self.forget(Ending::Disconnected)
+            }
+
+            // News that comes too early or too late is normal on a network: it changes nothing.
+            (Awaited { .. } | Attached { .. } | Detached { .. }, Wrote(_) | Answered(_) | Lost(_) | Tick)
+            | (
+                Ended { .. },
+                Started | Wrote(_) | Answered(_) | Lost(_) | Aborted | Disconnect | Moved | Tick,
+            )
+            | (Forgotten, Opened { .. } | Started | Wrote(_) | Answered(_) | Lost(_))
+            | (Forgotten, Aborted | Disconnect | Moved | ShuttingDown | Tick) => self.state,
+        }
+    }
+
+    /// Lets a transport connection carry the connection, instead of the one that carries it now. `stage` is `None` if
+    /// this server did not know it.
+    fn attach(&mut self, stage: Option<Stage>, how: Opening, (id, kind): (LinkId, TransportKind)) -> State {
+        self.end_link(Ending::Replaced);
+        let (stage, news) = match (how, stage) {
+            // Only a client that has started reconnects, even if its start request went to another server.
+            (Opening::Reconnect, None | Some(_)) => (Stage::Started, Some(Effect::RaiseReconnected)),
+            (Opening::ConnectAtOnce, None | Some(Stage::Initializing | Stage::Adopted)) => {
+                (Stage::Started, Some(Effect::RaiseConnected))
+            }
+            (Opening::ConnectDelayed, None) => (Stage::Initializing, None),
+            (Opening::Poll, None) => (Stage::Adopted, None),
+            // Another transport is tried, a browser repeats its first request, or the next poll comes.
+            (Opening::ConnectAtOnce, Some(Stage::Started)) => (Stage::Started, None),
+            (Opening::ConnectDelayed | Opening::Poll, Some(stage)) => (stage, None),
+        };
+        self.effects.extend(news);
+        State::Attached { stage, link: Link { id, kind, opened_at: self.now, written_at: self.now } }
+    }
+
+    /// D-12: the application is told of the start once.
+    fn start(&mut self, stage: Stage) -> Stage {
+        match stage {
+            Stage::Initializing | Stage::Adopted => self.effects.push_back(Effect::RaiseConnected),
+            Stage::Started => {}
+        }
+        Stage::Started
+    }
+
+    /// D-9: the time to the next keep-alive counts from the last write.
+    fn write(&self, stage: Stage, link: Link) -> State {
+        State::Attached { stage, link: Link { written_at: self.now, ..link } }
+    }
+
+    /// D-18: the grace counts from the moment at which the transport connection was over.
+    fn detach(&self, stage: Stage, link: Link) -> State {
+        State::Detached { stage, since: self.now, until: self.now + self.timeouts.grace(link.kind) }
+    }
+
+    /// The client did not come back. Had it not started here, then perhaps elsewhere: it must not be refused later.
+    fn give_up(&mut self, stage: Stage) -> State {
+        match stage {
+            Stage::Initializing => self.forget(Ending::Disconnected),
+            Stage::Adopted | Stage::Started => self.end(stage, Ending::Disconnected, Reason::TimedOut),
+        }
+    }
+
+    fn end(&mut self, stage: Stage, ending: Ending, reason: Reason) -> State {
+        self.end_link(ending);
+        match stage {
+            // D-17: an application that was not told of the connection is not told of its end.
+            Stage::Initializing => {}
+            Stage::Adopted | Stage::Started => self.effects.push_back(Effect::RaiseDisconnected(reason)),
+        }
+        State::Ended { reason, until: self.now + self.timeouts.topic_time_to_live() }
+    }
+
+    fn forget(&mut self, ending: Ending) -> State {
+        self.end_link(ending);
+        self.effects.push_back(Effect::Forget);
+        State::Forgotten
+    }
+
+    /// Ends the transport connection that carries the connection now, if there is one.
+    fn end_link(&mut self, ending: Ending) {
+        self.effects.extend(self.state.link().map(|link| Effect::End(link.id, ending)));
+    }
+
+    fn is_past(&self, deadline: Option<Instant>) -> bool {
+        deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::connection::KeepAlive;
+    use Effect::{End, Forget, RaiseConnected, RaiseDisconnected, RaiseReconnected, SendKeepAlive};
+    use TransportKind::{LongPolling, ServerSentEvents, WebSockets};
+
+    const STREAMS: [TransportKind; 3] = [WebSockets, ServerSentEvents, TransportKind::ForeverFrame];
+
+    /// A machine and the seconds since it was made.
+    struct Server {
+        machine: ServerConnection,
+        start: Instant,
+    }
+
+    impl Server {
+        #[expect(clippy::disallowed_methods, reason = "a test needs a start time")]
+        fn new(timeouts: Timeouts) -> Self {
+            let start = Instant::now();
+            Self { machine: ServerConnection::new(Arc::new(timeouts), start), start }
+        }
+
+        /// A server with a client that connected and started at second 0 on link 1.
+        fn with_client(kind: TransportKind) -> Self {
+            let mut server = Self::new(Timeouts::default());
+            server.open(0, 1, kind, Opening::ConnectDelayed);
+            assert_eq!(server.at(0, Input::Started), [RaiseConnected]);
+            server
+        }
+
+        fn at(&mut self, second: u64, input: Input) -> Vec<Effect> {
+            self.machine.handle(input, self.start + Duration::from_secs(second));
+            std::iter::from_fn(|| self.machine.poll_effect()).collect()
+        }
+
+        fn open(&mut self, second: u64, number: u64, kind: TransportKind, how: Opening) -> Vec<Effect> {
+            self.at(second, Input::Opened { link: link(number), kind, how })
+        }
+
+        fn due(&self) -> Option<u64> {
+            self.machine.poll_timeout().map(|due| (due - self.start).as_secs())
+        }
+    }
+
+    const fn link(number: u64) -> LinkId {
+        LinkId::new(number)
+    }
+
+    #[test]
+    fn cp_003_losing_the_transport_does_not_raise_disconnected() {
+        let mut server = Server::with_client(WebSockets);
+        assert_eq!(server.at(1, Input::Lost(link(1))), []);
+        assert!(matches!(server.machine.state(), State::Detached { stage: Stage::Started, .. }));
+    }
+
+    #[test]
+    fn cp_004_cp_151_cp_160_a_stop_ends_the_transport_and_the_connection_at_once() {
+        for kind in STREAMS.into_iter().chain([LongPolling]) {
+            let mut server = Server::with_client(kind);
+            let expected = [End(link(1), Ending::Stopped), RaiseDisconnected(Reason::Stopped)];
+            assert_eq!(server.at(3, Input::Aborted), expected);
+        }
+    }
+
+    #[test]
+    fn cp_005_cp_217_a_client_that_vanished_is_given_up_when_the_grace_is_over_and_not_before() {
+        for (kind, grace) in STREAMS.map(|kind| (kind, 35)).into_iter().chain([(LongPolling, 30)]) {
+            let mut server = Server::with_client(kind);
+            server.at(7, Input::Lost(link(1)));
+            assert_eq!(server.due(), Some(7 + grace));
+            assert_eq!(server.at(6 + grace, Input::Tick), []);
+            assert_eq!(server.at(7 + grace, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+        }
+    }
+
+    #[test]
+    fn cp_006_cp_220_cp_222_a_connection_that_is_over_is_not_ended_again() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(1, Input::Aborted);
+        for input in [Input::Aborted, Input::Disconnect, Input::Lost(link(1)), Input::Tick, Input::Started] {
+            assert_eq!(server.at(50, input), []);
+        }
+        let mut server = Server::with_client(WebSockets);
+        server.at(1, Input::Lost(link(1)));
+        assert_eq!(server.at(36, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+        assert_eq!(server.at(37, Input::Aborted), []);
+    }
+
+    #[test]
+    fn cp_007_a_reconnect_of_an_unknown_connection_raises_reconnected_without_connected() {
+        let mut server = Server::new(Timeouts::default());
+        assert_eq!(server.open(0, 1, WebSockets, Opening::Reconnect), [RaiseReconnected]);
+        assert_eq!(server.at(0, Input::Started), []);
+        let expected = [End(link(1), Ending::Stopped), RaiseDisconnected(Reason::Stopped)];
+        assert_eq!(server.at(1, Input::Aborted), expected);
+    }
+
+    #[test]
+    fn cp_007_a_poll_of_an_unknown_connection_raises_nothing_but_its_end_is_told() {
+        let mut server = Server::new(Timeouts::default());
+        assert_eq!(server.open(0, 1, LongPolling, Opening::Poll), []);
+        server.at(1, Input::Answered(link(1)));
+        assert_eq!(server.at(31, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+    }
+
+    #[test]
+    fn a_start_that_comes_after_the_first_poll_of_an_unknown_connection_raises_connected() {
+        let mut server = Server::new(Timeouts::default());
+        server.open(0, 1, LongPolling, Opening::Poll);
+        assert_eq!(server.at(0, Input::Started), [RaiseConnected]);
+        assert_eq!(server.at(0, Input::Started), []);
+    }
+
+    #[test]
+    fn cp_008_cp_221_a_client_that_comes_back_too_late_is_told_to_stop_and_nobody_hears_of_it() {
+        for how in [Opening::ConnectDelayed, Opening::ConnectAtOnce, Opening::Reconnect, Opening::Poll] {
+            let mut server = Server::with_client(WebSockets);
+            server.at(0, Input::Lost(link(1)));
+            assert_eq!(server.at(35, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+            assert_eq!(server.machine.admits(), Admission::Ended);
+            assert_eq!(server.open(36, 2, WebSockets, how), [End(link(2), Ending::Disconnected)]);
+            assert_eq!(server.due(), Some(135), "coming back does not prolong the tombstone");
+        }
+    }
+
+    #[test]
+    fn cp_010_cp_152_polls_raise_nothing_and_a_reconnect_does() {
+        let mut server = Server::with_client(LongPolling);
+        for number in 1..20 {
+            assert_eq!(server.at(number * 5, Input::Answered(link(number))), []);
+            assert_eq!(server.open(number * 5, number + 1, LongPolling, Opening::Poll), []);
+        }
+        assert_eq!(server.at(100, Input::Lost(link(20))), []);
+        assert_eq!(server.open(103, 21, LongPolling, Opening::Reconnect), [RaiseReconnected]);
+    }
+
+    #[test]
+    fn cp_112_a_start_without_a_transport_raises_connected_and_the_grace_runs() {
+        let mut server =
+            Server::new(Timeouts::default().with_long_poll_delay(Duration::from_secs(8)).unwrap());
+        assert_eq!(server.at(2, Input::Started), [RaiseConnected]);
+        assert_eq!(
+            server.due(),
+            Some(2 + 38),
+            "the transport is not known, so the longest grace it could have"
+        );
+        assert_eq!(server.at(40, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+    }
+
+    #[test]
+    fn cp_113_cp_114_a_client_below_1_4_is_connected_by_its_first_connect_only() {
+        let mut server = Server::new(Timeouts::default());
+        assert_eq!(server.open(0, 1, WebSockets, Opening::ConnectAtOnce), [RaiseConnected]);
+        let replaced = [End(link(1), Ending::Replaced)];
+        assert_eq!(server.open(5, 2, ServerSentEvents, Opening::ConnectAtOnce), replaced);
+    }
+
+    #[test]
+    fn cp_123_cp_139_a_newer_transport_replaces_the_old_one_without_callbacks() {
+        let mut server = Server::with_client(ServerSentEvents);
+        let replaced = [End(link(1), Ending::Replaced)];
+        assert_eq!(server.open(4, 2, ServerSentEvents, Opening::ConnectDelayed), replaced);
+        for late in [Input::Lost(link(1)), Input::Answered(link(1)), Input::Wrote(link(1)), Input::Started] {
+            assert_eq!(server.at(5, late), []);
+        }
+        assert_eq!(server.machine.state().link().map(|link| link.id), Some(link(2)));
+        assert_eq!(
+            server.due(),
+            Some(14),
+            "a late write on the old transport does not count for the new one"
+        );
+    }
+
+    #[test]
+    fn cp_123_a_reconnect_replaces_a_transport_that_the_server_believed_alive() {
+        let mut server = Server::with_client(WebSockets);
+        let expected = [End(link(1), Ending::Replaced), RaiseReconnected];
+        assert_eq!(server.open(22, 2, WebSockets, Opening::Reconnect), expected);
+    }
+
+    #[test]
+    fn cp_131_a_closed_web_socket_ends_the_connection_only_with_the_stop_that_follows() {
+        let mut server = Server::with_client(WebSockets);
+        assert_eq!(server.at(3, Input::Lost(link(1))), []);
+        assert_eq!(server.at(4, Input::Aborted), [RaiseDisconnected(Reason::Stopped)]);
+    }
+
+    #[test]
+    fn cp_146_an_idle_poll_ends_after_the_connection_timeout() {
+        let mut server = Server::with_client(LongPolling);
+        for second in (10..110).step_by(10) {
+            assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1))]);
+        }
+        assert_eq!(server.at(110, Input::Tick), [End(link(1), Ending::ConnectionTimeout)]);
+        assert_eq!(server.at(110, Input::Answered(link(1))), [], "its own answer is no news");
+        assert_eq!(server.due(), Some(140));
+    }
+
+    #[test]
+    fn cp_154_cp_223_a_shutdown_ends_the_transport_and_is_not_the_end_of_the_connection() {
+        for kind in STREAMS.into_iter().chain([LongPolling]) {
+            let mut server = Server::with_client(kind);
+            assert_eq!(server.at(1, Input::ShuttingDown), [End(link(1), Ending::ShuttingDown), Forget]);
+        }
+    }
+
+    #[test]
+    fn cp_157_another_transport_may_be_tried_before_the_start() {
+        let mut server = Server::new(Timeouts::default());
+        assert_eq!(server.open(0, 1, WebSockets, Opening::ConnectDelayed), []);
+        let replaced = [End(link(1), Ending::Replaced)];
+        assert_eq!(server.open(5, 2, LongPolling, Opening::ConnectDelayed), replaced);
+        assert_eq!(server.at(5, Input::Answered(link(2))), []);
+        assert_eq!(server.at(6, Input::Started), [RaiseConnected], "a start may come between two polls");
+        assert_eq!(server.due(), Some(35), "and does not prolong the grace");
+    }
+
+    #[test]
+    fn cp_214_a_keep_alive_is_due_one_keep_alive_after_the_last_write() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(4, Input::Wrote(link(1)));
+        assert_eq!(server.due(), Some(14));
+        assert_eq!(server.at(13, Input::Tick), []);
+        assert_eq!(server.at(14, Input::Tick), [SendKeepAlive(link(1))]);
+        assert_eq!(server.due(), Some(24), "a keep-alive that cannot be written is not repeated at once");
+    }
+
+    #[test]
+    fn cp_215_without_keep_alives_a_stream_ends_after_the_connection_timeout() {
+        for kind in STREAMS {
+            let mut server = Server::new(Timeouts::default().with_keep_alive(KeepAlive::Off).unwrap());
+            server.open(0, 1, kind, Opening::ConnectAtOnce);
+            server.at(100, Input::Wrote(link(1)));
+            assert_eq!(server.due(), Some(110));
+            assert_eq!(server.at(110, Input::Tick), [End(link(1), Ending::ConnectionTimeout)]);
+            assert_eq!(server.open(112, 2, kind, Opening::Reconnect), [RaiseReconnected]);
+        }
+    }
+
+    #[test]
+    fn cp_216_with_keep_alives_a_stream_never_times_out() {
+        for kind in STREAMS {
+            let mut server = Server::with_client(kind);
+            for second in (10..1000).step_by(10) {
+                assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1))]);
+            }
+        }
+    }
+
+    #[test]
+    fn cp_218_a_poll_within_the_grace_prevents_the_end() {
+        let mut server = Server::with_client(LongPolling);
+        server.at(0, Input::Answered(link(1)));
+        assert_eq!(server.at(29, Input::Tick), []);
+        assert_eq!(server.open(29, 2, LongPolling, Opening::Poll), []);
+        assert_eq!(server.at(30, Input::Tick), []);
+        assert!(server.machine.state().link().is_some());
+    }
+
+    #[test]
+    fn a_client_that_comes_back_before_a_late_tick_is_welcome() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(0, Input::Lost(link(1)));
+        assert_eq!(server.machine.admits(), Admission::Welcome);
+        assert_eq!(server.open(50, 2, WebSockets, Opening::Reconnect), [RaiseReconnected]);
+    }
+
+    #[test]
+    fn cp_219_a_stop_of_an_unknown_connection_does_nothing() {
+        let mut server = Server::new(Timeouts::default());
+        assert_eq!(server.at(0, Input::Aborted), [Forget]);
+        assert_eq!(server.machine.admits(), Admission::Forgotten);
+    }
+
+    #[test]
+    fn cp_224_a_connection_that_moved_to_another_server_is_dropped_silently_and_may_come_back() {
+        let mut server = Server::with_client(WebSockets);
+        assert_eq!(server.at(9, Input::Moved), [End(link(1), Ending::Replaced), Forget]);
+        let mut server = Server::with_client(LongPolling);
+        server.at(8, Input::Answered(link(1)));
+        assert_eq!(server.at(9, Input::Moved), [Forget]);
+        assert_eq!(server.machine.admits(), Admission::Forgotten);
+    }
+
+    #[test]
+    fn d_16_the_application_may_disconnect_a_client_for_good() {
+        let mut server = Server::with_client(WebSockets);
+        let over = RaiseDisconnected(Reason::DisconnectedByServer);
+        assert_eq!(server.at(9, Input::Disconnect), [End(link(1), Ending::Disconnected), over]);
+        assert_eq!(server.machine.admits(), Admission::Ended);
+        let mut server = Server::with_client(WebSockets);
+        server.at(8, Input::Lost(link(1)));
+        assert_eq!(server.at(9, Input::Disconnect), [over]);
+    }
+
+    #[test]
+    fn d_17_the_end_of_a_connection_that_never_started_is_not_told() {
+        let mut server = Server::new(Timeouts::default());
+        server.open(0, 1, WebSockets, Opening::ConnectDelayed);
+        assert_eq!(server.at(1, Input::Aborted), [End(link(1), Ending::Stopped)]);
+        assert_eq!(server.at(1, Input::Started), [], "a stop that overtook the start");
+
+        let mut server = Server::new(Timeouts::default());
+        server.open(0, 1, WebSockets, Opening::ConnectDelayed);
+        server.at(1, Input::Lost(link(1)));
+        assert_eq!(
+            server.at(36, Input::Tick),
+            [Forget],
+            "it may have started on another server: no tombstone"
+        );
+    }
+
+    #[test]
+    fn the_tombstone_goes_when_the_topics_have_gone() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(1, Input::Aborted);
+        assert_eq!(server.due(), Some(101));
+        assert_eq!(server.at(100, Input::Tick), []);
+        assert_eq!(server.at(101, Input::Tick), [Forget]);
+        assert_eq!((server.due(), server.machine.admits()), (None, Admission::Forgotten));
+    }
+
+    #[test]
+    fn a_record_that_nobody_uses_is_forgotten() {
+        let mut server = Server::new(Timeouts::default());
+        assert_eq!(server.due(), Some(35));
+        assert_eq!(server.at(35, Input::Tick), [Forget]);
+    }
+
+    #[test]
+    fn a_clock_that_was_read_too_early_does_not_turn_time_back() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(9, Input::Wrote(link(1)));
+        server.at(3, Input::Wrote(link(1)));
+        assert_eq!(server.due(), Some(19));
+        server.at(2, Input::Lost(link(1)));
+        assert_eq!(server.due(), Some(9 + 35));
+    }
+
+    #[test]
+    fn a_transport_that_is_reported_twice_does_not_replace_itself() {
+        let mut server = Server::with_client(WebSockets);
+        assert_eq!(server.open(1, 1, WebSockets, Opening::Reconnect), []);
+        assert!(server.machine.state().link().is_some());
+    }
+
+    #[test]
+    fn a_connection_costs_little_memory() {
+        assert!(size_of::<ServerConnection>() <= 128, "{}", size_of::<ServerConnection>());
+    }
+}

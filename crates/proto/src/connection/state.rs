@@ -1,0 +1,144 @@
+//! The states of a SignalR connection as one server sees it, each holding only what is true in it.
+//!
+//! ```text
+//!             Opened                        Started | Opened
+//! Awaited ------------> Attached(stage) ---------------------> Attached(later stage)
+//!    |                    |       ^
+//!    | Started      Lost, |       | Opened
+//!    |          Answered, |       |
+//!    |         timed out  v       |
+//!    +-----------------> Detached(stage) --- grace over, Aborted, Disconnect ---> Ended ---> Forgotten
+//! ```
+//!
+//! [`Stage`] only moves forward, [`State::Ended`] is left only for [`State::Forgotten`], and that is never left.
+
+use std::fmt;
+use std::time::Instant;
+
+use super::server::Reason;
+use super::timeouts::{KeepAlive, Timeouts};
+use crate::transport_kind::TransportKind;
+
+/// What one server knows about a SignalR connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// The record exists and nothing has come yet.
+    Awaited {
+        /// When nobody waits any longer.
+        until: Instant,
+    },
+    /// A transport connection carries it.
+    Attached {
+        /// What the application knows.
+        stage: Stage,
+        /// What carries it.
+        link: Link,
+    },
+    /// No transport connection carries it, and its client may still come back.
+    Detached {
+        /// What the application knows.
+        stage: Stage,
+        /// When it was last carried, or started here without being carried.
+        since: Instant,
+        /// When the client is given up.
+        until: Instant,
+    },
+    /// It is over. What remains is a tombstone, so that a client that comes back too late is told so.
+    Ended {
+        /// Why.
+        reason: Reason,
+        /// When the tombstone may go.
+        until: Instant,
+    },
+    /// Nothing is known about it any more, and nothing that happens here has an effect.
+    Forgotten,
+}
+
+impl State {
+    /// The transport connection that carries the SignalR connection now.
+    #[must_use]
+    pub fn link(&self) -> Option<&Link> {
+        match self {
+            Self::Attached { link, .. } => Some(link),
+            Self::Awaited { .. } | Self::Detached { .. } | Self::Ended { .. } | Self::Forgotten => None,
+        }
+    }
+
+    /// When something is due if nothing happens before.
+    pub(super) fn due(&self, timeouts: &Timeouts) -> Option<Instant> {
+        match self {
+            Self::Attached { link, .. } => {
+                [link.keep_alive_due(timeouts), link.expires(timeouts)].into_iter().flatten().min()
+            }
+            Self::Awaited { until } | Self::Detached { until, .. } | Self::Ended { until, .. } => {
+                Some(*until)
+            }
+            Self::Forgotten => None,
+        }
+    }
+}
+
+/// What the application has been told about a SignalR connection, or is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// A client is connecting. The application knows nothing of it and is not told if it goes away again.
+    Initializing,
+    /// A long-polling client that must have started on another server goes on here. The application has been told
+    /// nothing here, and is told of the end.
+    Adopted,
+    /// The application has been told that the connection is there.
+    Started,
+}
+
+/// Which transport connection: numbered by the driver, each number used once within a SignalR connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(u64);
+
+impl LinkId {
+    /// Takes a number that no other transport connection of this SignalR connection has had.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The transport connection that carries a SignalR connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Which one.
+    pub id: LinkId,
+    /// What it is.
+    pub kind: TransportKind,
+    /// When its receive request was accepted.
+    pub opened_at: Instant,
+    /// When it was last written to, or opened, or told to send a keep-alive.
+    pub written_at: Instant,
+}
+
+impl Link {
+    /// When it has been silent for too long, if silence matters.
+    pub(super) fn keep_alive_due(&self, timeouts: &Timeouts) -> Option<Instant> {
+        match timeouts.keep_alive() {
+            KeepAlive::Every(every) => Some(self.written_at + every),
+            KeepAlive::Off => None,
+        }
+    }
+
+    /// When it has been open for too long, if it may be.
+    pub(super) fn expires(&self, timeouts: &Timeouts) -> Option<Instant> {
+        timeouts.connection_timeout(self.kind).map(|limit| self.opened_at + limit)
+    }
+}
