@@ -1,0 +1,13 @@
+//! The messages of the classic dialect: what travels inside the frames of a transport.
+
+mod client_invocation;
+mod hub_result;
+mod invocation;
+mod response;
+
+pub use client_invocation::{ClientInvocation, ClientInvocationError};
+pub use hub_result::{Failure, FailureKind, HubResult, Outcome, Progress, generic_failure};
+pub use invocation::{
+    HubInvocation, InvocationError, InvocationId, MAX_DEPTH, MAX_STATE_UNITS, TooDeep, is_too_deep,
+};
+pub use response::{ResponseHead, encode_response};

@@ -1,0 +1,295 @@
+//! JSON as SignalR writes it: compact, UTF-8, with U+0085, U+2028 and U+2029 always escaped.
+//!
+//! Those three end a line in JavaScript, so text that contains them raw would break a script that embeds it (the
+//! forever frame, JSONP). Everything this crate sends is written here, so everything keeps the promise.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
+
+/// A value of the application that has no JSON form.
+#[derive(Debug, thiserror::Error)]
+#[error("the value cannot be written as JSON: {0}; keys of maps must be text or numbers")]
+pub struct JsonError(#[from] serde_json::Error);
+
+/// The JSON of `value`.
+///
+/// # Errors
+///
+/// [`JsonError`] if its `Serialize` fails or it has a map whose keys are not text.
+///
+/// # Examples
+///
+/// ```
+/// let json = heliostat_proto::json::to_json(&["a\u{2028}b"])?;
+/// assert_eq!(json, br#"["a\u2028b"]"#);
+/// # Ok::<_, heliostat_proto::json::JsonError>(())
+/// ```
+pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, JsonError> {
+    let mut json = Vec::new();
+    write_json(&mut json, value)?;
+    Ok(json)
+}
+
+/// Appends the JSON of `value` to `out`. If it fails, `out` is as it was.
+///
+/// # Errors
+///
+/// [`JsonError`] as for [`to_json`].
+pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), JsonError> {
+    let start = out.len();
+    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, LineSafe));
+    if written.is_err() {
+        out.truncate(start);
+    }
+    Ok(written?)
+}
+
+/// Appends a text as a JSON string, quotes included.
+pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut rest = text;
+    while let Some((plain, letter, tail)) = split_at_letter(rest, must_escape) {
+        out.extend_from_slice(plain.as_bytes());
+        match letter {
+            '"' => out.extend_from_slice(b"\\\""),
+            '\\' => out.extend_from_slice(b"\\\\"),
+            '\n' => out.extend_from_slice(b"\\n"),
+            '\r' => out.extend_from_slice(b"\\r"),
+            '\t' => out.extend_from_slice(b"\\t"),
+            other => write_unicode_escape(out, other),
+        }
+        rest = tail;
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends `\uXXXX`, twice for a letter beyond the basic plane.
+pub(crate) fn write_unicode_escape(out: &mut Vec<u8>, letter: char) {
+    for unit in letter.encode_utf16(&mut [0; 2]) {
+        out.extend_from_slice(b"\\u");
+        for shift in [12, 8, 4, 0] {
+            let digit = char::from_digit(u32::from(*unit) >> shift & 0xF, 16).unwrap_or('0');
+            out.extend_from_slice(digit.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+}
+
+/// How deeply the arrays and objects of a JSON text are nested: 0 for a plain value, 1 for `[]`, 2 for `[[]]`.
+pub(crate) fn nesting(json: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes one JSON object key by key, in the order of the calls, straight into a buffer.
+pub(crate) struct ObjectWriter<'a> {
+    out: &'a mut Vec<u8>,
+    before_key: u8,
+}
+
+impl<'a> ObjectWriter<'a> {
+    pub(crate) fn begin(out: &'a mut Vec<u8>) -> Self {
+        Self { out, before_key: b'{' }
+    }
+
+    /// Writes a key, which needs no escaping, and lends the buffer for its value.
+    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.out.extend_from_slice(&[self.before_key, b'"']);
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+        self.before_key = b',';
+        self.out
+    }
+
+    /// A key with a text for its value.
+    pub(crate) fn text(&mut self, key: &str, value: &str) {
+        write_string(self.key(key), value);
+    }
+
+    /// A key with a value that is JSON already.
+    pub(crate) fn raw(&mut self, key: &str, value: &str) {
+        self.key(key).extend_from_slice(value.as_bytes());
+    }
+
+    /// A key with a value to be serialised, or nothing at all if the value is null.
+    pub(crate) fn unless_null<T: Serialize + ?Sized>(
+        &mut self,
+        key: &str,
+        value: &T,
+    ) -> Result<(), JsonError> {
+        let (start, before_key) = (self.out.len(), self.before_key);
+        let out = self.key(key);
+        let value_start = out.len();
+        write_json(out, value)?;
+        if out.get(value_start..) == Some(b"null") {
+            self.out.truncate(start);
+            self.before_key = before_key;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn end(self) {
+        if self.before_key == b'{' {
+            self.out.push(b'{');
+        }
+        self.out.push(b'}');
+    }
+}
+
+/// `serde_json`'s compact form, with the three line ends escaped in strings of our own and in raw values.
+struct LineSafe;
+
+impl Formatter for LineSafe {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        write_line_safe(out, text)
+    }
+
+    fn write_raw_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, json: &str) -> io::Result<()> {
+        // In JSON such a character can only stand inside a string, so escaping it changes no meaning.
+        write_line_safe(out, json)
+    }
+
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        CompactFormatter.write_char_escape(out, escape)
+    }
+}
+
+fn write_line_safe<W: ?Sized + io::Write>(out: &mut W, text: &str) -> io::Result<()> {
+    let mut rest = text;
+    while let Some((plain, letter, tail)) = split_at_letter(rest, is_line_end_of_javascript) {
+        out.write_all(plain.as_bytes())?;
+        write!(out, "\\u{:04x}", u32::from(letter))?;
+        rest = tail;
+    }
+    out.write_all(rest.as_bytes())
+}
+
+/// What stands before the first letter for which `wanted` holds, that letter, and what stands behind it.
+fn split_at_letter(text: &str, wanted: impl Fn(char) -> bool) -> Option<(&str, char, &str)> {
+    let at = text.find(wanted)?;
+    let (plain, tail) = text.split_at_checked(at)?;
+    let letter = tail.chars().next()?;
+    Some((plain, letter, tail.get(letter.len_utf8()..)?))
+}
+
+fn must_escape(letter: char) -> bool {
+    matches!(letter, '"' | '\\' | '\0'..='\u{1F}') || is_line_end_of_javascript(letter)
+}
+
+fn is_line_end_of_javascript(letter: char) -> bool {
+    matches!(letter, '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn json<T: Serialize + ?Sized>(value: &T) -> String {
+        String::from_utf8(to_json(value).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn cp_195_line_ends_of_javascript_are_escaped_in_values_keys_and_raw_json() {
+        insta::assert_snapshot!(json("a\u{85}b\u{2028}c\u{2029}d"), @r#""a\u0085b\u2028c\u2029d""#);
+        insta::assert_snapshot!(json(&BTreeMap::from([("\u{2028}", 1)])), @r#"{"\u2028":1}"#);
+        let raw = RawValue::from_string("[ \"\u{2029}\" ]".to_owned()).unwrap();
+        insta::assert_snapshot!(json(&raw), @r#"[ "\u2029" ]"#);
+    }
+
+    #[test]
+    fn other_text_stays_utf_8() {
+        // Recording invoke/values-*: the result of Html().
+        insta::assert_snapshot!(json("<b>&'\"é😀</b>\u{1}\n"), @r#""<b>&'\"é😀</b>\u0001\n""#);
+        insta::assert_snapshot!(json(&(1, 1.5, 5.0, true, ())), @"[1,1.5,5.0,true,null]");
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_written_leaves_the_buffer_as_it_was() {
+        let mut out = b"before".to_vec();
+        let impossible = BTreeMap::from([(vec![1], 1)]);
+        let error = write_json(&mut out, &("some", impossible)).unwrap_err();
+        assert!(error.to_string().contains("keys of maps must be text"));
+        assert_eq!(out, b"before");
+    }
+
+    #[test]
+    fn nesting_counts_arrays_and_objects_but_not_what_is_in_strings() {
+        for (text, depth) in [
+            ("1", 0),
+            ("\"[[[\"", 0),
+            ("[]", 1),
+            ("[{},[]]", 2),
+            (r#"{"a":"\"[[","b":[1]}"#, 2),
+            ("[[],[[]],[]]", 3),
+            ("]]][", 1),
+            ("\"\\", 0),
+        ] {
+            assert_eq!(nesting(text), depth, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_object_without_keys_is_an_empty_object() {
+        let mut out = Vec::new();
+        ObjectWriter::begin(&mut out).end();
+        let mut object = ObjectWriter::begin(&mut out);
+        object.unless_null("A", &None::<u8>).unwrap();
+        object.unless_null("B", &1).unwrap();
+        object.unless_null("C", &()).unwrap();
+        object.text("D", "x");
+        object.end();
+        assert_eq!(out, br#"{}{"B":1,"D":"x"}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn both_writers_of_strings_agree_and_keep_the_text(text: String) {
+            let mut out = Vec::new();
+            write_string(&mut out, &text);
+            prop_assert_eq!(&serde_json::from_slice::<String>(&out).unwrap(), &text);
+            let by_serde = json(&text);
+            prop_assert_eq!(serde_json::from_str::<String>(&by_serde).unwrap(), text);
+            prop_assert!(!by_serde.contains(is_line_end_of_javascript));
+        }
+
+        #[test]
+        fn no_text_makes_the_nesting_counter_panic(text: String, json in "[\\[\\]{}\"\\\\a]{0,40}") {
+            let _ = (nesting(&text), nesting(&json));
+        }
+    }
+}
