@@ -1,9 +1,10 @@
 //! The life of one SignalR connection, as rules without a clock, a socket or `async`.
 //!
-//! It exists because the order of things is what goes wrong in a lifetime: a lost transport connection, a client that
-//! comes back at the last moment, a stop that overtakes a start. Here every such order is a value that a test can write
-//! down. The module promises that the application is told the truth about a SignalR connection exactly once, that no
-//! transport connection is forgotten open, and that nothing happens earlier than [`Timeouts`] allow.
+//! It exists because the order of things is what goes wrong in a lifetime: a lost transport connection, a
+//! client that comes back at the last moment, a stop that overtakes a start. Here every such order is a value
+//! that a test can write down. The module promises that the application is told the truth about a SignalR
+//! connection exactly once, that no transport connection is forgotten open, and that nothing happens earlier
+//! than [`Timeouts`] allow.
 //!
 //! Time comes in as `now` and work goes out as [`Effect`]s; a driver owns the clock and the transports:
 //!

@@ -1,11 +1,13 @@
 //! One SignalR connection as one server sees it: what happens to it goes in, what has to be done comes out.
 //!
 //! Promises, whatever comes in whatever order:
-//! - [`Effect::RaiseConnected`] comes at most once and never after another callback; [`Effect::RaiseDisconnected`] comes
-//!   at most once, as the last callback, and only if the connection had started.
-//! - A transport connection that was opened is over exactly once: it is ended by an [`Effect::End`], or it was reported
-//!   as [`Input::Lost`] or [`Input::Answered`], never both.
-//! - No client is given up before its grace is over, and no keep-alive is sent into a link that was just written to.
+//! - [`Effect::RaiseConnected`] comes at most once and never after another callback;
+//!   [`Effect::RaiseDisconnected`] comes at most once, as the last callback, and only if the connection had
+//!   started.
+//! - A transport connection that was opened is over exactly once: it is ended by an [`Effect::End`], or it
+//!   was reported as [`Input::Lost`] or [`Input::Answered`], never both.
+//! - No client is given up before its grace is over, and no keep-alive is sent into a link that was just
+//!   written to.
 //! - Nothing comes out after [`Effect::Forget`].
 
 use std::collections::VecDeque;
@@ -61,8 +63,8 @@ pub enum Opening {
     Poll,
 }
 
-/// Something the driver must do, in the order in which it is told. Callbacks of one SignalR connection run one after
-/// the other.
+/// Something the driver must do, in the order in which it is told. Callbacks of one SignalR connection run
+/// one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "an effect nobody carries out is a lost message"]
 pub enum Effect {
@@ -83,9 +85,11 @@ pub enum Effect {
 /// How a transport connection is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Ending {
-    /// A newer one took its place, here or on another server. It just ends; a long poll gets an empty response.
+    /// A newer one took its place, here or on another server. It just ends; a long poll gets an empty
+    /// response.
     Replaced,
-    /// It was open for long enough. It just ends; a long poll gets an empty response. The client comes back at once.
+    /// It was open for long enough. It just ends; a long poll gets an empty response. The client comes back
+    /// at once.
     ConnectionTimeout,
     /// Its client stopped and waits for it to end.
     Stopped,
@@ -112,8 +116,8 @@ pub enum Reason {
 pub enum Admission {
     /// It may.
     Welcome,
-    /// The connection is over, and its client must be told to stop: by a refusal, or, if it understands the frame, by
-    /// letting it in: [`Input::Opened`] is then answered with [`Ending::Disconnected`].
+    /// The connection is over, and its client must be told to stop: by a refusal, or, if it understands the
+    /// frame, by letting it in: [`Input::Opened`] is then answered with [`Ending::Disconnected`].
     Ended,
     /// This record is void and the id is unknown: make a new record.
     Forgotten,
@@ -122,7 +126,8 @@ pub enum Admission {
 /// The server's machine for one SignalR connection.
 ///
 /// Feed it with [`handle`](Self::handle), then drain [`poll_effect`](Self::poll_effect), then see to it that
-/// [`Input::Tick`] comes by [`poll_timeout`](Self::poll_timeout). The module's documentation shows it at work.
+/// [`Input::Tick`] comes by [`poll_timeout`](Self::poll_timeout). The module's documentation shows it at
+/// work.
 #[derive(Clone, Debug)]
 pub struct ServerConnection {
     state: State,
@@ -191,7 +196,8 @@ impl ServerConnection {
                 self.state
             }
 
-            // A start request may reach a server that does not carry the connection (5.6), or come between two polls.
+            // A start request may reach a server that does not carry the connection (5.6), or come between
+            // two polls.
             (Awaited { .. }, Started) => {
                 let until = self.now + self.timeouts.longest_grace();
                 Detached { stage: self.start(Stage::Initializing), since: self.now, until }
@@ -246,8 +252,8 @@ impl ServerConnection {
         }
     }
 
-    /// Lets a transport connection carry the connection, instead of the one that carries it now. `stage` is `None` if
-    /// this server did not know it.
+    /// Lets a transport connection carry the connection, instead of the one that carries it now. `stage` is
+    /// `None` if this server did not know it.
     fn attach(&mut self, stage: Option<Stage>, how: Opening, (id, kind): (LinkId, TransportKind)) -> State {
         self.end_link(Ending::Replaced);
         let (stage, news) = match (how, stage) {
@@ -285,7 +291,8 @@ impl ServerConnection {
         State::Detached { stage, since: self.now, until: self.now + self.timeouts.grace(link.kind) }
     }
 
-    /// The client did not come back. Had it not started here, then perhaps elsewhere: it must not be refused later.
+    /// The client did not come back. Had it not started here, then perhaps elsewhere: it must not be refused
+    /// later.
     fn give_up(&mut self, stage: Stage) -> State {
         match stage {
             Stage::Initializing => self.forget(Ending::Disconnected),

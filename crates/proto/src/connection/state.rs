@@ -10,7 +10,9 @@
 //!    +-----------------> Detached(stage) --- grace over, Aborted, Disconnect ---> Ended ---> Forgotten
 //! ```
 //!
-//! [`Stage`] only moves forward, [`State::Ended`] is left only for [`State::Forgotten`], and that is never left.
+//! Every state leads to [`State::Forgotten`] as soon as there is nothing to remember: the connection moved to
+//! another server, this server ends, or a client is given up that never started here. [`Stage`] only moves
+//! forward, [`State::Ended`] is left only for [`State::Forgotten`], and that is never left.
 
 use std::fmt;
 use std::time::Instant;
@@ -84,8 +86,8 @@ impl State {
 pub enum Stage {
     /// A client is connecting. The application knows nothing of it and is not told if it goes away again.
     Initializing,
-    /// A long-polling client that must have started on another server goes on here. The application has been told
-    /// nothing here, and is told of the end.
+    /// A long-polling client that must have started on another server goes on here. The application has been
+    /// told nothing here, and is told of the end.
     Adopted,
     /// The application has been told that the connection is there.
     Started,

@@ -1,7 +1,8 @@
 //! The durations that bind one another, so that no combination of them can break a connection that is well.
 //!
-//! Promise: whoever holds a [`Timeouts`] holds a valid one. The disconnect timeout comes first, in the constructor, and
-//! the rest is measured against it; that is why the order in which settings are made cannot matter.
+//! Promise: whoever holds a [`Timeouts`] holds a valid one. The disconnect timeout comes first, in the
+//! constructor, and the rest is measured against it; that is why the order in which settings are made cannot
+//! matter.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +13,11 @@ use crate::transport_kind::TransportKind;
 const SHORTEST_DISCONNECT: Duration = Duration::from_secs(6);
 /// The shortest keep-alive: clients look for silence no more often than this.
 const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(2);
-/// The shortest connection timeout: an idle client polls again at once, so less would be a busy loop over the network.
+/// The shortest connection timeout: an idle client polls again at once, so less would be a busy loop over the
+/// network.
 const SHORTEST_CONNECTION: Duration = Duration::from_secs(1);
-/// The longest value of any setting. Browsers keep timers as 32-bit milliseconds (24.8 days), and fire at once if given
-/// more: a client told to wait for a month would not wait at all.
+/// The longest value of any setting. Browsers keep timers as 32-bit milliseconds (24.8 days), and fire at
+/// once if given more: a client told to wait for a month would not wait at all.
 const LONGEST: Duration = Duration::from_secs(24 * 24 * 3600);
 /// How many keep-alives must fit in the disconnect timeout, so that two of them may get lost.
 const KEEP_ALIVES_PER_DISCONNECT: u32 = 3;
@@ -29,7 +31,8 @@ pub enum KeepAlive {
     Off,
 }
 
-/// The times that rule the life of a SignalR connection. They hold for a whole server and do not change while it runs.
+/// The times that rule the life of a SignalR connection. They hold for a whole server and do not change while
+/// it runs.
 ///
 /// # Examples
 ///
@@ -37,7 +40,8 @@ pub enum KeepAlive {
 /// use std::time::Duration;
 /// use heliostat_proto::connection::{KeepAlive, Timeouts};
 ///
-/// let timeouts = Timeouts::new(Duration::from_secs(60))?.with_keep_alive(KeepAlive::Every(Duration::from_secs(15)))?;
+/// let keep_alive = KeepAlive::Every(Duration::from_secs(15));
+/// let timeouts = Timeouts::new(Duration::from_secs(60))?.with_keep_alive(keep_alive)?;
 /// assert_eq!(timeouts.keep_alive_timeout(), Some(Duration::from_secs(30)));
 /// # Ok::<(), heliostat_proto::connection::TimeoutsError>(())
 /// ```
@@ -52,16 +56,16 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// Disconnect timeout 30 s, keep-alive 10 s, connection timeout 110 s, transport connect timeout 5 s, no long poll
-    /// delay.
+    /// Disconnect timeout 30 s, keep-alive 10 s, connection timeout 110 s, transport connect timeout 5 s, no
+    /// long poll delay.
     fn default() -> Self {
         Self::from_disconnect(Duration::from_secs(30))
     }
 }
 
 impl Timeouts {
-    /// Sets the disconnect timeout: how long a client may be away before its SignalR connection ends. The keep-alive
-    /// becomes a third of it, the other times keep their defaults.
+    /// Sets the disconnect timeout: how long a client may be away before its SignalR connection ends. The
+    /// keep-alive becomes a third of it, the other times keep their defaults.
     ///
     /// # Errors
     /// Refuses less than 6 seconds and more than 24 days.
@@ -98,8 +102,9 @@ impl Timeouts {
         Ok(Self { keep_alive, ..self })
     }
 
-    /// Sets the connection timeout: how long a transport connection stays open with nothing to say before it is closed
-    /// and opened anew. Long polls always obey it, the other transports only while the keep-alive is off.
+    /// Sets the connection timeout: how long a transport connection stays open with nothing to say before it
+    /// is closed and opened anew. Long polls always obey it, the other transports only while the keep-alive
+    /// is off.
     ///
     /// # Errors
     /// Refuses less than 1 second and more than 24 days.
@@ -108,8 +113,8 @@ impl Timeouts {
         Ok(Self { connection, ..self })
     }
 
-    /// Sets the transport connect timeout: how long a client waits for a transport to start before it tries the next
-    /// one. The server only tells it to clients.
+    /// Sets the transport connect timeout: how long a client waits for a transport to start before it tries
+    /// the next one. The server only tells it to clients.
     ///
     /// # Errors
     /// Refuses more than 24 days.
@@ -118,8 +123,8 @@ impl Timeouts {
         Ok(Self { transport_connect, ..self })
     }
 
-    /// Sets what the server adds to the disconnect timeout for streaming transports (5 s unless set), because a client
-    /// notices a loss later than the server and starts its own clock then.
+    /// Sets what the server adds to the disconnect timeout for streaming transports (5 s unless set), because
+    /// a client notices a loss later than the server and starts its own clock then.
     ///
     /// # Errors
     /// Refuses more than 24 days.
@@ -128,7 +133,8 @@ impl Timeouts {
         Ok(Self { disconnect_threshold, ..self })
     }
 
-    /// Sets how long clients are asked to wait between two long polls. The server waits that much longer for them.
+    /// Sets how long clients are asked to wait between two long polls. The server waits that much longer for
+    /// them.
     ///
     /// # Errors
     /// Refuses more than 24 days.
@@ -137,9 +143,9 @@ impl Timeouts {
         Ok(Self { long_poll_delay, ..self })
     }
 
-    /// Makes timeouts of any shortness, so that a test with real clocks need not wait for the documented minimums.
-    /// The threshold keeps its proportion of a sixth of the disconnect timeout. Nothing becomes shorter than 1 ms or
-    /// longer than 24 days.
+    /// Makes timeouts of any shortness, so that a test with real clocks need not wait for the documented
+    /// minimums. The threshold keeps its proportion of a sixth of the disconnect timeout. Nothing becomes
+    /// shorter than 1 ms or longer than 24 days.
     #[cfg(any(test, feature = "testing"))]
     #[must_use]
     pub fn unchecked_for_tests(disconnect: Duration, keep_alive: KeepAlive, connection: Duration) -> Self {
@@ -188,8 +194,8 @@ impl Timeouts {
         self.long_poll_delay
     }
 
-    /// After how much silence a client takes its transport connection for lost: two keep-alives. `None` if there are
-    /// none to wait for.
+    /// After how much silence a client takes its transport connection for lost: two keep-alives. `None` if
+    /// there are none to wait for.
     #[must_use]
     pub fn keep_alive_timeout(&self) -> Option<Duration> {
         match self.keep_alive {
@@ -215,13 +221,15 @@ impl Timeouts {
         self.disconnect + self.disconnect_threshold.max(self.long_poll_delay)
     }
 
-    /// How long messages and the tombstones of ended connections are kept: nobody can come back later than that.
+    /// How long messages and the tombstones of ended connections are kept: nobody can come back later than
+    /// that.
     #[must_use]
     pub fn topic_time_to_live(&self) -> Duration {
         (self.disconnect + self.keep_alive_timeout().unwrap_or_default()) * 2
     }
 
-    /// How coarse a driver's clock may be: half a keep-alive, or a sixth of the disconnect timeout without keep-alives.
+    /// How coarse a driver's clock may be: half a keep-alive, or a sixth of the disconnect timeout without
+    /// keep-alives.
     #[must_use]
     pub fn beat(&self) -> Duration {
         match self.keep_alive {
