@@ -119,7 +119,12 @@ fn render_hub(script: &mut String, hub: &ProxyHub) {
     script.push_str(&property);
     script.push_str(", ");
     script.push_str(&name);
-    script.push_str(", function (proxy) {\n      return {");
+    script.push_str(", function (");
+    if hub.methods.is_empty() {
+        script.push_str(") { return {}; });\n");
+        return;
+    }
+    script.push_str("proxy) {\n      return {");
     let mut methods = sorted(&hub.methods, |method| (&method.property, method.parameters.len()));
     methods.dedup_by(|next, first| next.property == first.property);
     for (index, method) in methods.into_iter().enumerate() {
@@ -145,10 +150,13 @@ fn sorted<'a, T, K: Ord>(items: &'a [T], key: impl Fn(&'a T) -> K) -> Vec<&'a T>
 fn parameters(method: &ProxyMethod) -> String {
     let mut names: Vec<String> = Vec::with_capacity(method.parameters.len());
     for (index, name) in method.parameters.iter().enumerate() {
-        let usable = is_identifier(name)
+        // Beyond ASCII the rules of Rust and of JavaScript for identifiers differ in rare letters.
+        let usable = name.is_ascii()
+            && is_identifier(name)
             && !is_reserved(name)
-            // Strict mode keeps these two, and `proxy` is ours.
-            && !matches!(name.as_str(), "arguments" | "eval" | "proxy" | "call")
+            // Strict mode keeps `arguments` and `eval`; the rest is ours.
+            && !name.starts_with("argument")
+            && !matches!(name.as_str(), "eval" | "proxy" | "call")
             && !names.contains(name);
         names.push(if usable { name.clone() } else { format!("argument{index}") });
     }
@@ -160,4 +168,56 @@ fn literal(text: &str) -> String {
     let mut json = Vec::with_capacity(text.len() + 2);
     write_string(&mut json, text);
     String::from_utf8_lossy(&json).replace('<', "\\u003c").replace('>', "\\u003e")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listed(names: &[&str]) -> String {
+        let parameters = names.iter().map(|&name| name.to_owned()).collect();
+        super::parameters(&ProxyMethod { property: "m".into(), wire_name: "M".into(), parameters })
+    }
+
+    #[test]
+    fn parameters_that_javascript_would_not_accept_are_numbered() {
+        insta::assert_snapshot!(listed(&["room", "text_2", "$"]), @"room, text_2, $");
+        insta::assert_snapshot!(listed(&["a", "a", "class", "1a", "größe", "argument1", "", "a, b"]), @"a, argument1, argument2, argument3, argument4, argument5, argument6, argument7");
+    }
+
+    #[test]
+    fn of_overloads_the_one_with_the_fewest_parameters_is_shown() {
+        let overload = |parameters: &[&str]| ProxyMethod {
+            property: "add".into(),
+            wire_name: "Add".into(),
+            parameters: parameters.iter().map(|&name| name.to_owned()).collect(),
+        };
+        let methods = vec![overload(&["a", "b"]), overload(&["a"]), overload(&["a", "b", "c"])];
+        let script = render(&[ProxyHub { name: "h".into(), property: "h".into(), methods }], "/signalr");
+        assert_eq!(script.matches("\"add\": function").count(), 1);
+        assert!(script.contains("\"add\": function (a) {"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_literal_is_its_text_and_cannot_end_a_script_element(text: String) {
+            let literal = literal(&text);
+            let ends = ['<', '>', '\n', '\r', '\u{2028}', '\u{2029}'];
+            prop_assert!(!literal.contains(ends));
+            prop_assert_eq!(serde_json::from_str::<String>(&literal).unwrap(), text);
+        }
+
+        #[test]
+        fn every_list_of_parameters_is_one_that_javascript_accepts(names: Vec<String>, short in prop::collection::vec("[a-b.$1]{0,2}", 0..9)) {
+            for names in [names, short] {
+                let names: Vec<_> = names.iter().map(String::as_str).collect();
+                let list = listed(&names);
+                let listed: Vec<_> = list.split(", ").filter(|name| !name.is_empty()).collect();
+                prop_assert_eq!(listed.len(), names.len());
+                prop_assert!(listed.iter().all(|name| is_identifier(name) && !is_reserved(name)));
+            }
+        }
+    }
 }

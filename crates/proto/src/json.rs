@@ -49,6 +49,12 @@ pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result
 /// Appends a text as a JSON string, quotes included.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    write_string_content(out, text);
+    out.push(b'"');
+}
+
+/// Appends what stands between the quotes of a JSON string.
+pub(crate) fn write_string_content(out: &mut Vec<u8>, text: &str) {
     let mut rest = text;
     while let Some((plain, letter, tail)) = split_at_letter(rest, must_escape) {
         out.extend_from_slice(plain.as_bytes());
@@ -63,7 +69,6 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
         rest = tail;
     }
     out.extend_from_slice(rest.as_bytes());
-    out.push(b'"');
 }
 
 /// Appends `\uXXXX`, twice for a letter beyond the basic plane.
@@ -185,6 +190,10 @@ impl Formatter for LineSafe {
 }
 
 fn write_line_safe<W: ?Sized + io::Write>(out: &mut W, text: &str) -> io::Result<()> {
+    // Nearly all text has none of their first bytes. The fold has no early exit, so it runs over many bytes at once.
+    if text.bytes().fold(true, |safe, byte| safe & !matches!(byte, 0xC2 | 0xE2)) {
+        return out.write_all(text.as_bytes());
+    }
     let mut rest = text;
     while let Some((plain, letter, tail)) = split_at_letter(rest, is_line_end_of_javascript) {
         out.write_all(plain.as_bytes())?;

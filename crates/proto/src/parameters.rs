@@ -180,8 +180,9 @@ mod tests {
         #[test]
         fn cp_106_any_text_survives_being_escaped(name in "[a-z]{1,4}", value: String) {
             let text = format!("{name}={}", escaped(&value));
-            prop_assert_eq!(pairs(&Parameters::from_query(&text)), [(name.as_str(), value.as_str())]);
-            prop_assert_eq!(Parameters::from_form(text.as_bytes()), Parameters::from_query(&text));
+            let query = Parameters::from_query(&text);
+            prop_assert_eq!(pairs(&query), [(name.as_str(), value.as_str())]);
+            prop_assert_eq!(Parameters::from_form(text.as_bytes()), query);
         }
 
         #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::InvocationId;
-use crate::json::{JsonError, ObjectWriter, write_json};
+use crate::json::{JsonError, ObjectWriter, write_json, write_string_content};
 
 /// The answer to one call.
 ///
@@ -138,9 +138,9 @@ impl<T: Serialize + ?Sized> Progress<'_, T> {
         let start = out.len();
         // Browsers take any message with an `I` for a result unless it has a `P`; the bar keeps older ones, which
         // do not know `P`, from finding a call of that id.
-        out.extend_from_slice(b"{\"I\":");
-        crate::json::write_string(out, &format!("P|{}", self.id.as_str().unwrap_or_default()));
-        out.extend_from_slice(b",\"P\":");
+        out.extend_from_slice(b"{\"I\":\"P|");
+        write_string_content(out, self.id.as_str().unwrap_or_default());
+        out.extend_from_slice(b"\",\"P\":");
         let mut object = ObjectWriter::begin(out);
         self.id.write(&mut object, "I");
         let written = write_json(object.key("D"), self.value);

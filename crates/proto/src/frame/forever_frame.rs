@@ -81,6 +81,10 @@ pub fn encode(out: &mut Vec<u8>, json: &[u8]) {
 /// Appends JSON with `<` and `>` escaped, so that it can stand in HTML. Answers to `/send` of this transport are
 /// written like that as well.
 pub fn escape_html_json(out: &mut Vec<u8>, json: &[u8]) {
+    // Most JSON has neither. The fold has no early exit, so it runs over many bytes at once.
+    if json.iter().fold(true, |plain, &byte| plain & !matches!(byte, b'<' | b'>')) {
+        return out.extend_from_slice(json);
+    }
     // Neither can stand outside of a string in JSON, so escaping it changes no meaning.
     for piece in json.split_inclusive(|&byte| matches!(byte, b'<' | b'>')) {
         match piece {
