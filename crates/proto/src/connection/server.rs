@@ -21,7 +21,8 @@ use crate::transport_kind::TransportKind;
 /// What happened to a SignalR connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// A receive request was accepted. From now on this transport connection carries the SignalR connection.
+    /// A receive request was accepted: the first news about this transport connection, which carries the
+    /// SignalR connection from now on.
     Opened {
         /// A number that no other transport connection of this SignalR connection has had.
         link: LinkId,
@@ -76,7 +77,8 @@ pub enum Effect {
     RaiseDisconnected(Reason),
     /// Write a keep-alive, if this transport connection can carry one (a poll answered as JSONP cannot).
     SendKeepAlive(LinkId),
-    /// Finish this transport connection. News about it is ignored from now on.
+    /// Finish this transport connection, if it did not just finish by itself (a client may poll again before
+    /// the answer to its last poll is reported). News about it is ignored from now on.
     End(LinkId, Ending),
     /// Drop the record. Should the id come back, it belongs to an unknown connection.
     Forget,
@@ -439,6 +441,17 @@ mod tests {
         server.open(0, 1, LongPolling, Opening::Poll);
         assert_eq!(server.at(0, Input::Started), [RaiseConnected]);
         assert_eq!(server.at(0, Input::Started), []);
+    }
+
+    #[test]
+    fn a_reconnect_before_the_start_shows_that_the_start_was_handled_elsewhere() {
+        let mut server = Server::new(Timeouts::default());
+        server.open(0, 1, WebSockets, Opening::ConnectDelayed);
+        let expected = [End(link(1), Ending::Replaced), RaiseReconnected];
+        assert_eq!(server.open(1, 2, WebSockets, Opening::Reconnect), expected);
+        assert_eq!(server.at(1, Input::Started), [], "connected never comes after reconnected");
+        server.at(2, Input::Lost(link(2)));
+        assert_eq!(server.at(37, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
     }
 
     #[test]
