@@ -1,0 +1,99 @@
+//! The attributes [`macro@hub`] and [`macro@hub_client`] of Heliostat.
+//!
+//! A hub is an ordinary `impl` block. The attribute reads it, leaves it as it is, and writes beside it the description that the server
+//! calls methods by. All it takes away are its own helper attributes. Mistakes are reported where they were made, by their meaning and
+//! not by the generated code's troubles.
+//!
+//! Three steps, one module each: [`parse`] understands the attribute and the block, [`model`] holds what was understood, [`render`] writes
+//! code. Use the attributes through the `heliostat` crate; the generated code refers to it.
+
+mod hub_client;
+mod model;
+mod names;
+mod parse;
+mod render;
+mod requirement;
+
+use proc_macro::TokenStream;
+
+/// Makes a hub of an `impl` block: every method in it can be called by clients.
+///
+/// ```
+/// use heliostat::{Caller, Clients, Failure, HubError, Reason, ConnectionId, hub};
+///
+/// pub struct ChatHub;
+///
+/// #[hub]
+/// impl ChatHub {
+///     #[connected]
+///     async fn on_connected(&self, caller: Caller) -> Result<(), Failure> {
+///         Ok(caller.invoke("welcome", ())?)
+///     }
+///
+///     #[disconnected]
+///     async fn on_disconnected(&self, id: ConnectionId, reason: Reason) {
+///         println!("{id} has gone: {reason:?}");
+///     }
+///
+///     async fn send_message(&self, clients: Clients, text: String) -> Result<usize, Failure> {
+///         if text.is_empty() {
+///             return Err(HubError::new("say something").into());
+///         }
+///         clients.others().invoke("message", (&text,))?;
+///         Ok(text.len())
+///     }
+/// }
+/// ```
+///
+/// # The hub
+/// * One instance serves all calls of all connections at the same time. Methods take `&self`; what changes is behind a lock.
+/// * Its name is the type's name. `#[hub(name = "chat")]` gives another one, which the proxy script shows verbatim.
+/// * `#[hub(authorize)]` and `#[hub(authorize(roles = "Admin", users = "ann", with = path::to::function))]` say who may use it;
+///   `require_outgoing = false` lets everybody listen all the same.
+///
+/// # Methods
+/// * `async` or not. A method that is not must not block.
+/// * Clients call it by its Rust name in camel case (`send_message` is `sendMessage`), in any case. `#[method(name = "Send")]` names
+///   it otherwise, verbatim. Several methods with one name are overloads and must differ in the number of arguments.
+/// * A parameter is sent by the client if its type implements `serde::Deserialize`, and taken from the call if it implements
+///   `heliostat::FromInvocation`. Trailing `Option`s may be left out by clients.
+/// * The return value is the result; a `Result` is the result or an error. A return type counts as a `Result` if that is its name.
+/// * `#[authorize]` and `#[authorize(roles = "…", users = "…", with = function)]` narrow who may call it.
+/// * Everything in the block can be called. Put helpers, constructors and the like into another `impl` block.
+///
+/// # Callbacks
+/// `#[connected]`, `#[reconnected]` and `#[disconnected]` mark methods that run at those moments; their parameters are all taken from the
+/// call, and they return nothing or a `Result` of nothing. `#[rejoining_groups]` marks a
+/// `fn(&self, request: &Request, groups: Vec<GroupName>) -> Vec<GroupName>` that decides which groups a client that comes back is in.
+#[proc_macro_attribute]
+pub fn hub(arguments: TokenStream, block: TokenStream) -> TokenStream {
+    parse::hub(arguments.into(), block.into()).map_or_else(render::mistakes, |hub| render::hub(&hub)).into()
+}
+
+/// Makes calls to clients look like method calls.
+///
+/// The trait is implemented for `heliostat::Target` and `heliostat::Caller`: each method calls the client's function of the same name
+/// in camel case. `#[method(name = "…")]` names another one. Parameters are anything that implements `serde::Serialize`,
+/// borrowed or not. Methods with a body are left alone.
+///
+/// ```
+/// use heliostat::{Clients, SendError, hub, hub_client};
+///
+/// #[hub_client]
+/// trait ChatClient {
+///     fn add_message(&self, name: &str, text: &str) -> Result<(), SendError>;
+/// }
+///
+/// struct ChatHub;
+///
+/// #[hub]
+/// impl ChatHub {
+///     fn send(&self, clients: Clients, name: String, text: String) -> Result<(), SendError> {
+///         clients.all().add_message(&name, &text)
+///     }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn hub_client(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    hub_client::expand(arguments.into(), item.into()).into()
+}

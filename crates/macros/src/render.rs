@@ -1,0 +1,223 @@
+//! From the model to code: the block itself, and beside it the description of the hub.
+//!
+//! What only the compiler can know (which parameters clients send) is checked by constants whose evaluation fails with our words.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::{Attribute, spanned::Spanned};
+
+use crate::{
+    model::{Callback, Completion, Event, Function, Hub, Method, Name, Outgoing, Output, Parameter},
+    parse::Mistakes,
+};
+
+/// The errors, and the block as far as it is the user's.
+pub(crate) fn mistakes(mistakes: Mistakes) -> TokenStream {
+    let (errors, rest) = (mistakes.error.into_compile_error(), mistakes.rest);
+    quote!(#errors #rest)
+}
+
+/// The block and the implementation of `Hub`.
+pub(crate) fn hub(hub: &Hub) -> TokenStream {
+    let block = &hub.block;
+    let kind = &block.self_ty;
+    let (generics, _, conditions) = hub.generics().split_for_impl();
+    let block_conditions = block.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+    let name = name(&hub.name);
+    let outgoing = match hub.outgoing {
+        Outgoing::Protected => quote!(Protected),
+        Outgoing::Open => quote!(Open),
+    };
+    let requirements = hub.requirements.iter().map(|requirement| {
+        let requirement = requirement.render();
+        quote!(__descriptor.authorize(#requirement);)
+    });
+    let methods = hub.methods.iter().map(method);
+    let callbacks = hub.callbacks.iter().map(callback);
+    let rejoining_groups = hub.rejoining_groups.iter().map(rejoining_groups);
+    let checks = checks(hub);
+    // A constant of its own can name neither the block's type parameters nor `Self`.
+    let (inside, outside) =
+        if hub.generics().params.is_empty() { (Vec::new(), checks) } else { (checks, Vec::new()) };
+    quote! {
+        #block
+
+        #(#block_conditions)*
+        const _: () = {
+            #(const _: () = #outside;)*
+
+            #[automatically_derived]
+            impl #generics ::heliostat::Hub for #kind #conditions {
+                fn describe(self: ::std::sync::Arc<Self>) -> ::heliostat::__private::HubDescriptor {
+                    #(const { #inside })*
+                    let mut __descriptor = ::heliostat::__private::HubDescriptor::new(
+                        #name,
+                        ::heliostat::__private::Outgoing::#outgoing,
+                    );
+                    #(#requirements)*
+                    #(#methods)*
+                    #(#callbacks)*
+                    #(#rejoining_groups)*
+                    __descriptor
+                }
+            }
+        };
+    }
+}
+
+fn name(name: &Name) -> TokenStream {
+    match name {
+        Name::Implicit(text) => quote!(::heliostat::__private::Name::Implicit(#text)),
+        Name::Explicit(text) => quote!(::heliostat::__private::Name::Explicit(#text)),
+    }
+}
+
+fn method(method: &Method) -> TokenStream {
+    let Function { conditions, parameters, .. } = &method.function;
+    let name = name(&method.name);
+    let handler = handler(&method.function, Finish::Answer);
+    let requirements = method.requirements.iter().map(|requirement| requirement.render());
+    let parameters = parameters.iter().map(|Parameter { name, kind }| {
+        quote_spanned!(kind.span()=> ::heliostat::__private::parameter::<_, #kind>(#name))
+    });
+    quote! {
+        #(#conditions)*
+        __descriptor.method(
+            ::heliostat::__private::MethodDescriptor::new(#name, ::std::vec![#(#parameters),*], #handler)
+                #(.authorize(#requirements))*
+        );
+    }
+}
+
+fn callback(callback: &Callback) -> TokenStream {
+    let conditions = &callback.function.conditions;
+    let event = format_ident!("{}", callback.event.name());
+    let handler = handler(&callback.function, Finish::Done);
+    quote!(#(#conditions)* __descriptor.#event(#handler);)
+}
+
+fn rejoining_groups(function: &Function) -> TokenStream {
+    let Function { ident, conditions, .. } = function;
+    quote! {
+        #(#conditions)*
+        __descriptor.rejoining_groups({
+            let __hub = ::std::sync::Arc::clone(&self);
+            move |__request, __groups| Self::#ident(&__hub, __request, __groups)
+        });
+    }
+}
+
+/// What becomes of the method's output.
+#[derive(Clone, Copy)]
+enum Finish {
+    /// It is the call's result.
+    Answer,
+    /// It only says whether the callback succeeded.
+    Done,
+}
+
+/// A closure that binds the parameters and calls the method.
+fn handler(function: &Function, finish: Finish) -> TokenStream {
+    let Function { ident, parameters, completion, output, output_span, .. } = function;
+    let names: Vec<_> = (0..parameters.len()).map(|index| format_ident!("__argument_{index}")).collect();
+    let bound = parameters.iter().map(|Parameter { name, kind }| {
+        quote_spanned!(kind.span()=> ::heliostat::__private::next::<_, #kind>(&mut __binder, #name)?)
+    });
+    let wait = match completion {
+        Completion::AtOnce => quote!(),
+        Completion::Awaited => quote!(.await),
+    };
+    let convert = match (finish, output) {
+        (Finish::Answer, Output::Value) => "answer",
+        (Finish::Answer, Output::Result) => "answer_result",
+        (Finish::Done, Output::Value) => "done",
+        (Finish::Done, Output::Result) => "done_result",
+    };
+    let convert = Ident::new(convert, *output_span);
+    let convert = quote_spanned!(*output_span=> ::heliostat::__private::#convert);
+    let binder = match parameters.as_slice() {
+        [] => quote!(),
+        _ => quote!(let mut __binder = ::heliostat::__private::bind(&__invocation);),
+    };
+    // The method's own span makes "the future is not `Send`" point at the method.
+    let call = quote_spanned!(ident.span()=> Self::#ident(&__hub, #(#names),*)#wait);
+    let call = quote_spanned!(*output_span=> #convert(#call));
+    quote! {{
+        let __hub = ::std::sync::Arc::clone(&self);
+        move |__invocation: ::heliostat::Invocation| {
+            let __hub = ::std::sync::Arc::clone(&__hub);
+            async move {
+                #binder
+                #(let #names = #bound;)*
+                #call
+            }
+        }
+    }}
+}
+
+/// Expressions that do not evaluate if the hub makes no sense.
+fn checks(hub: &Hub) -> Vec<TokenStream> {
+    let of_methods = hub.methods.iter().flat_map(|method| scope_checks(&method.function, Place::Method));
+    let of_callbacks = hub.callbacks.iter().flat_map(|callback| scope_checks(&callback.function, Place::Callback(callback.event)));
+    of_methods.chain(of_callbacks).chain(overload_checks(&hub.methods)).collect()
+}
+
+#[derive(Clone, Copy)]
+enum Place {
+    Method,
+    Callback(Event),
+}
+
+/// Every parameter makes sense where it stands.
+fn scope_checks(function: &Function, place: Place) -> impl Iterator<Item = TokenStream> {
+    function.parameters.iter().map(move |Parameter { name, kind }| {
+        let (constant, message) = match place {
+            Place::Method => ("Method", format!("`{name}` is known in the disconnected callback only; remove the parameter")),
+            Place::Callback(event) => (
+                if event == Event::Disconnected { "Disconnected" } else { "Callback" },
+                format!(
+                    "`{name}` cannot be a parameter of a `#[{}]` method: no client waits for an answer there, \
+                     and none has sent arguments, state or a wish for progress; remove the parameter",
+                    event.name()
+                ),
+            ),
+        };
+        let place = format_ident!("{constant}");
+        let check = quote_spanned! {kind.span()=>
+            ::std::assert!(::heliostat::__private::fits::<_, #kind>(::heliostat::__private::Place::#place), #message)
+        };
+        under(&function.conditions, &[], &check)
+    })
+}
+
+/// Overloads of one name differ in how many arguments clients send.
+fn overload_checks(methods: &[Method]) -> Vec<TokenStream> {
+    let mut checks = Vec::new();
+    for (index, second) in methods.iter().enumerate() {
+        let same = |first: &&Method| first.name.text().to_lowercase() == second.name.text().to_lowercase();
+        for first in methods.iter().take(index).filter(same) {
+            let message = format!(
+                "two methods are called `{}` and take equally many arguments from clients, so no call could choose between \
+                 them; give one another name with `#[method(name = \"…\")]`",
+                second.name.text()
+            );
+            let (ours, theirs) = (sent(&second.function), sent(&first.function));
+            let check = quote_spanned!(second.function.ident.span()=> ::std::assert!(#ours != #theirs, #message));
+            checks.push(under(&first.function.conditions, &second.function.conditions, &check));
+        }
+    }
+    checks
+}
+
+fn sent(function: &Function) -> TokenStream {
+    let kinds = function.parameters.iter().map(|parameter| &parameter.kind);
+    quote!((0usize #(+ ::heliostat::__private::is_sent::<_, #kinds>())*))
+}
+
+/// A check that is made only if the methods exist.
+fn under(first: &[Attribute], second: &[Attribute], check: &TokenStream) -> TokenStream {
+    if first.is_empty() && second.is_empty() {
+        return check.clone();
+    }
+    quote!({ #(#first)* #(#second)* { #check } })
+}

@@ -1,0 +1,84 @@
+//! What the connection layer asks of the application above it: hubs, or one persistent connection type.
+//!
+//! The connection layer knows requests, tokens, topics and lifetimes; it knows nothing of hubs or of anybody's callbacks. Both
+//! kinds of application keep this one contract, so every promise about the order of callbacks is kept in one place (the
+//! connection layer's [`crate::connection::Callbacks`]).
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use heliostat_proto::{connection::Reason, id::ConnectionId, name::UserId};
+use tokio_util::sync::CancellationToken;
+
+use crate::{failure::Failure, http::request::Request, server::Core};
+
+/// Something that is mapped at a path: all hubs, or one persistent connection type.
+pub(crate) trait Application: Send + Sync + fmt::Debug + 'static {
+    /// Runs for every request before anything else: who asks, for what, and may they.
+    ///
+    /// Negotiate, ping and the proxy script are asked about too (spec 2.5, step 3).
+    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>>;
+
+    /// What stands before a qualified group name to make it a topic: `hg-` for hubs, `pcg-` for persistent connections.
+    fn group_prefix(&self) -> &'static str;
+
+    /// The generated proxy script for `service_url`; `None` where there are no hubs.
+    fn script(&self, service_url: &str) -> Option<String>;
+}
+
+/// One admitted request: what it may listen to and whose callbacks run for it.
+///
+/// A receive request's admission lives as long as its transport connection: its callbacks see *that* request.
+pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
+    /// The topics of a receive request besides the connection's own `c-<id>` and its groups.
+    fn topics(&self, id: ConnectionId, user: Option<&UserId>) -> Vec<String>;
+
+    /// Which of the groups that the client's token names it is really in: qualified names in, qualified names out.
+    fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String>;
+
+    /// A SignalR connection has begun. An error makes `/start` (or the old clients' `/connect`) fail.
+    fn connected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>>;
+
+    /// A SignalR connection has a new transport connection.
+    fn reconnected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>>;
+
+    /// A SignalR connection is over. Never called twice for one connection, and nothing is called after it.
+    fn disconnected(&self, context: Context, reason: Reason) -> BoxFuture<'static, ()>;
+
+    /// The client sent `data`.
+    fn received(&self, context: Context, data: &str) -> BoxFuture<'static, Received>;
+}
+
+/// Which connection a callback is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) id: ConnectionId,
+    /// The request that caused the callback; for `disconnected` the last receive request.
+    pub(crate) request: Arc<Request>,
+    /// The server: topics, acknowledgements, counters.
+    pub(crate) core: Arc<Core>,
+    /// Cancelled when the SignalR connection ends.
+    pub(crate) ended: CancellationToken,
+}
+
+/// What came of the data that a client sent.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// An answer for the caller alone: a hub result. Its own frame on a WebSocket, the body elsewhere.
+    Reply(Vec<u8>),
+    /// Nothing to say.
+    Nothing,
+    /// The data broke the protocol. 400 over HTTP; dropped on a WebSocket (spec 2.10, rows 20 and 21).
+    Malformed(String),
+    /// The application's own handler failed. 500 over HTTP.
+    Failed(Failure),
+}
+
+/// Why a request may not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// 403 if the user is known, 401 otherwise, both with an empty body.
+    NotAuthorized,
+    /// The hub list was malformed or named a hub that does not exist: 400 with this text.
+    Malformed(String),
+}

@@ -1,0 +1,178 @@
+//! One connection's lifetime callbacks, one after the other.
+//!
+//! The state machine says *that* a callback is due, under its lock and in its order; running it takes time. This queue keeps that
+//! order: connected finishes before reconnected begins, disconnected is last. A panic in a callback is that callback's failure
+//! and nobody else's.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::watch;
+
+use crate::failure::Failure;
+
+/// The callbacks of one connection that are due or running.
+#[derive(Debug)]
+pub(crate) struct Callbacks {
+    queue: Mutex<Queue>,
+    /// What came of `connected`, for `/start` and for whatever must not overtake it.
+    connected: watch::Sender<Outcome>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    due: VecDeque<Callback>,
+    progress: Progress,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Progress {
+    #[default]
+    Idle,
+    Running,
+}
+
+/// A callback that is due, not yet begun.
+pub(crate) enum Callback {
+    /// Its outcome is remembered and can be waited for.
+    Connected(BoxFuture<'static, Result<(), Failure>>),
+    /// Nobody waits; a failure is logged.
+    Other(BoxFuture<'static, Result<(), Failure>>),
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connected(_) => "Connected",
+            Self::Other(_) => "Other",
+        })
+    }
+}
+
+/// How far `connected` has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is not due: nothing to wait for.
+    #[default]
+    NotDue,
+    Pending,
+    Succeeded,
+    Failed,
+}
+
+impl Default for Callbacks {
+    fn default() -> Self {
+        Self { queue: Mutex::default(), connected: watch::Sender::new(Outcome::NotDue) }
+    }
+}
+
+impl Callbacks {
+    /// Puts a callback behind those that are due already. It runs on its own task.
+    pub(crate) fn push(self: &Arc<Self>, callback: Callback) {
+        if matches!(callback, Callback::Connected(_)) {
+            self.connected.send_replace(Outcome::Pending);
+        }
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.due.push_back(callback);
+        if queue.progress == Progress::Idle {
+            queue.progress = Progress::Running;
+            tokio::spawn(Arc::clone(self).run());
+        }
+    }
+
+    /// Waits until `connected`, if it is due, has finished, and says whether it failed.
+    pub(crate) async fn connected(&self) -> Outcome {
+        let mut outcome = self.connected.subscribe();
+        // The sender lives in `self`, so waiting cannot fail; if it did there would be nothing to wait for.
+        outcome.wait_for(|outcome| *outcome != Outcome::Pending).await.map_or(Outcome::NotDue, |found| *found)
+    }
+
+    /// Whether `connected` is due or running.
+    pub(crate) fn is_connecting(&self) -> bool {
+        *self.connected.borrow() == Outcome::Pending
+    }
+
+    async fn run(self: Arc<Self>) {
+        while let Some(callback) = self.next() {
+            match callback {
+                Callback::Connected(work) => {
+                    let outcome = match finish(work).await {
+                        Ok(()) => Outcome::Succeeded,
+                        Err(_) => Outcome::Failed,
+                    };
+                    self.connected.send_replace(outcome);
+                }
+                Callback::Other(work) => _ = finish(work).await,
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Callback> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = queue.due.pop_front();
+        if next.is_none() {
+            queue.progress = Progress::Idle;
+        }
+        next
+    }
+}
+
+/// Runs a handler to its end; a panic is a failure like any other, with its own log line.
+async fn finish(work: BoxFuture<'static, Result<(), Failure>>) -> Result<(), Failure> {
+    let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!("a lifetime handler panicked; its connection goes on");
+        Err(Failure::new("the handler panicked"))
+    });
+    if let Err(failure) = &result {
+        tracing::debug!(%failure, "a lifetime handler failed");
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn callbacks_run_one_after_the_other_in_their_order() {
+        let callbacks = Arc::new(Callbacks::default());
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let note = |name: &'static str, wait: u64| {
+            let log = Arc::clone(&log);
+            async move {
+                tokio::time::sleep(Duration::from_secs(wait)).await;
+                log.lock().unwrap().push(name);
+                Ok(())
+            }
+            .boxed()
+        };
+        callbacks.push(Callback::Connected(note("connected", 5)));
+        callbacks.push(Callback::Other(note("reconnected", 0)));
+        assert!(callbacks.is_connecting());
+        assert_eq!(callbacks.connected().await, Outcome::Succeeded);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(*log.lock().unwrap(), ["connected", "reconnected"]);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_connected_is_its_failure_and_the_next_callback_runs() {
+        let callbacks = Arc::new(Callbacks::default());
+        callbacks.push(Callback::Connected(async { panic!("on purpose") }.boxed()));
+        let (done, finished) = tokio::sync::oneshot::channel();
+        callbacks.push(Callback::Other(
+            async move {
+                _ = done.send(());
+                Ok(())
+            }
+            .boxed(),
+        ));
+        assert_eq!(callbacks.connected().await, Outcome::Failed);
+        finished.await.unwrap();
+    }
+}

@@ -1,0 +1,250 @@
+//! One SignalR connection as this server knows it: the state machine, the transport connection it has at the moment, its callbacks.
+//!
+//! Every piece of news goes through [`Record::handle`]: the machine decides under a small lock, callbacks are queued under the same
+//! lock (so their order is the machine's), and transport connections are told to end after it is released.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures_util::FutureExt;
+use heliostat_proto::{
+    connection::{Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection},
+    id::ConnectionId,
+    transport_kind::TransportKind,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Callback, Callbacks};
+use crate::{
+    application::{Admission, Context},
+    http::request::Request,
+    server::Core,
+    transport::Link,
+};
+
+/// A SignalR connection on this server. Lives until its tombstone is forgotten.
+pub(crate) struct Record {
+    pub(crate) id: ConnectionId,
+    pub(crate) callbacks: Arc<Callbacks>,
+    /// Cancelled when the SignalR connection ends.
+    pub(crate) ended: CancellationToken,
+    state: Mutex<State>,
+}
+
+struct State {
+    machine: ServerConnection,
+    /// The transport connection that is open, if one is.
+    link: Option<Arc<Link>>,
+    next_link: u64,
+    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
+    owner: Option<Owner>,
+}
+
+#[derive(Clone)]
+struct Owner {
+    admission: Arc<dyn Admission>,
+    request: Arc<Request>,
+}
+
+/// A receive request that wants to become the connection's transport connection.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) request: Arc<Request>,
+    pub(crate) kind: TransportKind,
+    pub(crate) opening: Opening,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Record {
+    pub(crate) fn new(core: &Core, id: ConnectionId) -> Arc<Self> {
+        let machine = ServerConnection::new(core.timeouts.clone(), core.now());
+        let state = State { machine, link: None, next_link: 1, owner: None };
+        Arc::new(Self {
+            id,
+            callbacks: Arc::default(),
+            ended: CancellationToken::new(),
+            state: Mutex::new(state),
+        })
+    }
+
+    /// Takes a receive request in: the transport connection before it is replaced. `None` if the connection is over (D-1).
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        arrival: Arrival,
+        build: impl FnOnce(LinkId) -> Arc<Link>,
+    ) -> Option<Arc<Link>> {
+        let mut state = self.lock();
+        if state.machine.admits() != Welcome::Welcome {
+            return None;
+        }
+        let id = LinkId::new(state.next_link);
+        state.next_link += 1;
+        let link = build(id);
+        state.owner = Some(Owner { admission: arrival.admission, request: arrival.request });
+        let replaced = state.link.replace(Arc::clone(&link));
+        let opened = Input::Opened { link: id, kind: arrival.kind, how: arrival.opening };
+        let mut endings = self.step(core, &mut state, opened, core.now());
+        drop(state);
+        // The machine speaks of links by number; the one it replaces is no longer in `state.link`.
+        if let Some(old) = replaced {
+            endings.retain(|(ended, _)| *ended != old.id);
+            old.end(Ending::Replaced);
+        }
+        self.end_links(endings, &link);
+        Some(link)
+    }
+
+    /// Whether the connection is over and this request comes too late (D-1).
+    pub(crate) fn is_over(&self) -> bool {
+        self.lock().machine.admits() == Welcome::Ended
+    }
+
+    /// Whether even the tombstone is over: the id is unknown again.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.lock().machine.admits() == Welcome::Forgotten
+    }
+
+    /// Whether a transport connection is open.
+    pub(crate) fn has_link(&self) -> bool {
+        self.lock().link.is_some()
+    }
+
+    /// `/start` came. Its callbacks see that request.
+    pub(crate) fn start(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        admission: &Arc<dyn Admission>,
+        request: &Arc<Request>,
+    ) {
+        let mut state = self.lock();
+        let receiving =
+            state.owner.replace(Owner { admission: Arc::clone(admission), request: Arc::clone(request) });
+        let endings = self.step(core, &mut state, Input::Started, core.now());
+        // Disconnected sees the receive request, if there is one (spec 7.9).
+        if receiving.is_some() {
+            state.owner = receiving;
+        }
+        let link = state.link.clone();
+        drop(state);
+        if let Some(link) = link {
+            self.end_links(endings, &link);
+        }
+    }
+
+    /// Something happened.
+    pub(crate) fn handle(self: &Arc<Self>, core: &Arc<Core>, input: Input) {
+        self.handle_at(core, input, core.now());
+    }
+
+    /// A deadline may have come.
+    pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
+        // Writes only leave their time behind, so that a publisher never takes this lock.
+        let wrote = self.lock().link.as_ref().map(|link| (link.id, link.written_at()));
+        if let Some((link, at)) = wrote {
+            self.handle_at(core, Input::Wrote(link), at);
+        }
+        self.handle_at(core, Input::Tick, now);
+    }
+
+    fn handle_at(self: &Arc<Self>, core: &Arc<Core>, input: Input, now: Instant) {
+        let mut state = self.lock();
+        let endings = self.step(core, &mut state, input, now);
+        let link = state.link.clone();
+        state.link.take_if(|link| closes(input, link.id));
+        drop(state);
+        if let Some(link) = link {
+            self.end_links(endings, &link);
+        }
+    }
+
+    /// Asks the machine and carries out what concerns the server; what concerns a transport connection is returned.
+    fn step(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        state: &mut State,
+        input: Input,
+        now: Instant,
+    ) -> Vec<(LinkId, Ending)> {
+        state.machine.handle(input, now);
+        let mut endings = Vec::new();
+        while let Some(effect) = state.machine.poll_effect() {
+            match effect {
+                Effect::RaiseConnected => self.raise_connected(core, state),
+                Effect::RaiseReconnected => self.raise_reconnected(core, state),
+                Effect::RaiseDisconnected(reason) => self.raise_disconnected(core, state, reason),
+                Effect::SendKeepAlive(id) => {
+                    if let Some(link) = state.link.as_ref().filter(|link| link.id == id) {
+                        link.keep_alive();
+                    }
+                }
+                Effect::End(id, ending) => endings.push((id, ending)),
+                Effect::Forget => core.forget(self),
+            }
+        }
+        if let Some(at) = state.machine.poll_timeout() {
+            core.heartbeat.schedule(self.id, at);
+        }
+        endings
+    }
+
+    fn raise_connected(&self, core: &Arc<Core>, state: &State) {
+        core.counters.connections_connected.increment();
+        if let Some(owner) = &state.owner {
+            let work = owner.admission.connected(self.context(core, &owner.request));
+            self.callbacks.push(Callback::Connected(work));
+        }
+    }
+
+    fn raise_reconnected(&self, core: &Arc<Core>, state: &State) {
+        core.counters.connections_reconnected.increment();
+        if let Some(owner) = &state.owner {
+            let work = owner.admission.reconnected(self.context(core, &owner.request));
+            self.callbacks.push(Callback::Other(work));
+        }
+    }
+
+    fn raise_disconnected(&self, core: &Arc<Core>, state: &State, reason: Reason) {
+        core.counters.connections_disconnected.increment();
+        self.ended.cancel();
+        if let Some(owner) = &state.owner {
+            let work = owner.admission.disconnected(self.context(core, &owner.request), reason);
+            self.callbacks.push(Callback::Other(work.map(Ok).boxed()));
+        }
+    }
+
+    fn end_links(&self, endings: Vec<(LinkId, Ending)>, link: &Arc<Link>) {
+        for (id, ending) in endings {
+            if id == link.id {
+                link.end(ending);
+            }
+        }
+    }
+
+    pub(crate) fn context(&self, core: &Arc<Core>, request: &Arc<Request>) -> Context {
+        Context {
+            id: self.id,
+            request: Arc::clone(request),
+            core: Arc::clone(core),
+            ended: self.ended.clone(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// News after which this transport connection is no longer there.
+fn closes(input: Input, id: LinkId) -> bool {
+    matches!(input, Input::Lost(link) | Input::Answered(link) if link == id)
+}

@@ -1,0 +1,76 @@
+//! Joining and leaving groups, wherever the connection lives.
+//!
+//! Membership belongs to the transport connection that reads the groups' topics, so a change is a *command* in the connection's own
+//! topic. It takes effect at its own number in the log, which makes "joined, then sent to the group" exact, and it is replayed
+//! like any message when the client comes back with an older cursor. The caller waits until the command has been carried out
+//! (spec 5.9).
+
+use std::{sync::Arc, time::Duration};
+
+use heliostat_proto::id::ConnectionId;
+use tokio::sync::mpsc;
+
+use crate::{
+    encoded::{Command, Outgoing},
+    server::Core,
+    topic,
+};
+
+/// How long a change waits for its connection (spec 5.9: 30 s).
+const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(30);
+
+/// Into a group or out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Membership {
+    Join,
+    Leave,
+}
+
+/// Why a group membership was not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GroupError {
+    /// Nobody carried the change out in time: the connection is not connected to any server, or is away.
+    #[error(
+        "connection {connection} did not take the change to group '{group}' within {within:?}: it is not connected; \
+         check the id, or make the change when the connection is back"
+    )]
+    NotAcknowledged {
+        /// The connection that should have joined or left.
+        connection: ConnectionId,
+        /// The group, with the name of its hub.
+        group: String,
+        /// How long the caller waited.
+        within: Duration,
+    },
+    /// The name of a group must not be empty.
+    #[error("a group's name is empty; give it at least one character")]
+    EmptyName,
+    /// There is no caller whose membership could change: the call came from outside a hub.
+    #[error("there is no calling connection here; use `add` or `remove` with a connection id")]
+    NoCaller,
+}
+
+impl Core {
+    /// Asks the connection's reader to join or leave and waits until it has.
+    pub(crate) async fn change_group(
+        &self,
+        id: ConnectionId,
+        group: String,
+        change: Membership,
+    ) -> Result<(), GroupError> {
+        let (acknowledge, mut acknowledged) = mpsc::channel(1);
+        let command = match change {
+            Membership::Join => Command::AddToGroup { group: group.clone(), acknowledge },
+            Membership::Leave => Command::RemoveFromGroup { group: group.clone(), acknowledge },
+        };
+        self.publish_payload(&topic::of_connection(id), Arc::new(Outgoing::Command(command)));
+        match tokio::time::timeout(ACKNOWLEDGE_WITHIN, acknowledged.recv()).await {
+            Ok(Some(())) => Ok(()),
+            // The channel closes without a word when the log lets go of the command: nobody will ever read it.
+            Ok(None) | Err(_) => {
+                Err(GroupError::NotAcknowledged { connection: id, group, within: ACKNOWLEDGE_WITHIN })
+            }
+        }
+    }
+}

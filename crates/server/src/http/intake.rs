@@ -1,0 +1,75 @@
+//! An HTTP request becomes a [`Request`]: lenient where official clients are careless, strict about sizes.
+
+use bytes::Bytes;
+use heliostat_proto::{
+    parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
+};
+use http::{StatusCode, request::Parts};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{
+    answer::{Answer, refusal},
+    request::Request,
+};
+
+/// Besides the message a form holds a cursor and a groups token, in bytes.
+const FORM_BESIDES_MESSAGE: usize = 64 * 1024;
+/// `%XX` for every byte.
+const FORM_ENCODING: usize = 3;
+
+/// Reads the whole request. The body is a form, whatever its content type says (spec 2.3).
+pub(crate) async fn take_in<B>(
+    parts: Parts,
+    body: B,
+    max_message: Option<usize>,
+) -> Result<Request, Box<Answer>>
+where
+    B: Body<Data: Send> + Send,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let form = if body.is_end_stream() {
+        Parameters::default()
+    } else {
+        Parameters::from_form(&collect(body, max_message).await?)
+    };
+    let query = Parameters::from_query(parts.uri.query().unwrap_or_default());
+    let transport = query.get("transport").and_then(|name| TransportKind::parse(name).ok());
+    let protocol_version = ProtocolVersion::resolve(query.get("clientProtocol"), ProtocolVersion::HIGHEST);
+    Ok(Request {
+        method: parts.method,
+        uri: parts.uri,
+        headers: parts.headers,
+        extensions: parts.extensions,
+        query,
+        form,
+        transport,
+        protocol_version,
+    })
+}
+
+async fn collect<B>(body: B, max_message: Option<usize>) -> Result<Bytes, Box<Answer>>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let limit =
+        max_message.map_or(usize::MAX, |max| max.saturating_mul(FORM_ENCODING) + FORM_BESIDES_MESSAGE);
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(Box::new(too_large(max_message.unwrap_or(limit))))
+        }
+        Err(error) => {
+            Err(Box::new(refusal(StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))))
+        }
+    }
+}
+
+/// The message is larger than the application allows (D-10).
+pub(crate) fn too_large(max_message: usize) -> Answer {
+    refusal(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the message is larger than {max_message} bytes; send less, or raise `max_incoming_message`"),
+    )
+}

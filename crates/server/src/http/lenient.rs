@@ -1,0 +1,251 @@
+//! Lets request targets through that hand-written and old clients send unescaped.
+//!
+//! Some clients append `connectionData=[{"Name":"ChatHub"}]` to the query as it is (spec 2.3, Q3). HTTP libraries refuse a raw `"`,
+//! rightly; this wrapper escapes such characters on their way in. It follows just enough of HTTP/1.1 to know where the next request
+//! line begins, and gets out of the way for good when the connection becomes a WebSocket.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Header lines are looked at up to here, in bytes; the ones that matter are short.
+const LOOK_AT: usize = 64;
+
+/// A byte stream whose request lines are made acceptable. Put it between the listener and the HTTP library:
+///
+/// ```
+/// # async fn f(listener: tokio::net::TcpListener, service: heliostat::HeliostatService) -> std::io::Result<()> {
+/// let (stream, _) = listener.accept().await?;
+/// let io = hyper_util::rt::TokioIo::new(heliostat::LenientStream::new(stream));
+/// let service = hyper_util::service::TowerToHyperService::new(service);
+/// tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades());
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct LenientStream<S> {
+    stream: S,
+    scanner: Scanner,
+    /// Escaped bytes that did not fit into the reader's buffer.
+    held: Vec<u8>,
+}
+
+impl<S> LenientStream<S> {
+    /// Wraps a stream that begins with an HTTP/1.1 request.
+    pub const fn new(stream: S) -> Self {
+        Self { stream, scanner: Scanner::new(), held: Vec::new() }
+    }
+
+    /// The stream itself, and what was read from it but not yet passed on.
+    pub fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.held)
+    }
+}
+
+/// Where in the conversation the next byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    RequestLine,
+    /// At the start of a header line or within it.
+    Header,
+    /// So many bytes of a body are still to come.
+    Body(u64),
+    /// Not ours to look at any more: a WebSocket, or a body whose end we do not follow.
+    Beyond,
+}
+
+/// What comes after this request's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum After {
+    Body(u64),
+    Beyond,
+}
+
+#[derive(Debug)]
+struct Scanner {
+    place: Place,
+    after: After,
+    /// The beginning of the present header line, in lower case.
+    line: Vec<u8>,
+}
+
+impl Scanner {
+    const fn new() -> Self {
+        Self { place: Place::RequestLine, after: After::Body(0), line: Vec::new() }
+    }
+
+    /// Looks at one more byte; gives its escaped form where it needs one.
+    fn see(&mut self, byte: u8) -> Option<&'static [u8]> {
+        match self.place {
+            Place::RequestLine if byte == b'\n' => self.place = Place::Header,
+            Place::RequestLine => return escape(byte),
+            Place::Header if byte == b'\n' => self.end_line(),
+            Place::Header if byte != b'\r' && self.line.len() < LOOK_AT => {
+                self.line.push(byte.to_ascii_lowercase())
+            }
+            Place::Body(1) => self.begin(),
+            Place::Body(left) => self.place = Place::Body(left.saturating_sub(1)),
+            Place::Header | Place::Beyond => {}
+        }
+        None
+    }
+
+    fn end_line(&mut self) {
+        if self.line.is_empty() {
+            match self.after {
+                After::Body(0) => self.begin(),
+                After::Body(length) => self.place = Place::Body(length),
+                After::Beyond => self.place = Place::Beyond,
+            }
+            return;
+        }
+        let line = std::mem::take(&mut self.line);
+        let Some((name, value)) = std::str::from_utf8(&line).ok().and_then(|line| line.split_once(':'))
+        else {
+            return;
+        };
+        match name {
+            "content-length" if self.after != After::Beyond => {
+                self.after = value.trim().parse().map_or(After::Beyond, After::Body);
+            }
+            "transfer-encoding" | "upgrade" => self.after = After::Beyond,
+            _ => {}
+        }
+    }
+
+    fn begin(&mut self) {
+        self.place = Place::RequestLine;
+        self.after = After::Body(0);
+    }
+}
+
+/// The characters that RFC 3986 forbids in a request target and old clients send all the same. A space ends the target.
+const fn escape(byte: u8) -> Option<&'static [u8]> {
+    match byte {
+        b'"' => Some(b"%22"),
+        b'<' => Some(b"%3C"),
+        b'>' => Some(b"%3E"),
+        b'\\' => Some(b"%5C"),
+        b'^' => Some(b"%5E"),
+        b'`' => Some(b"%60"),
+        b'{' => Some(b"%7B"),
+        b'|' => Some(b"%7C"),
+        b'}' => Some(b"%7D"),
+        _ => None,
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for LenientStream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.held.is_empty() {
+            let count = this.held.len().min(buffer.remaining());
+            this.held.drain(..count).for_each(|byte| buffer.put_slice(&[byte]));
+            return Poll::Ready(Ok(()));
+        }
+        let before = buffer.filled().len();
+        std::task::ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+        if this.scanner.place == Place::Beyond {
+            return Poll::Ready(Ok(()));
+        }
+        let fresh = buffer.filled().get(before..).unwrap_or_default();
+        let mut escaped: Option<Vec<u8>> = None;
+        for (index, &byte) in fresh.iter().enumerate() {
+            match (this.scanner.see(byte), &mut escaped) {
+                (None, None) => {}
+                (None, Some(out)) => out.push(byte),
+                (Some(text), Some(out)) => out.extend_from_slice(text),
+                (Some(text), out @ None) => {
+                    let mut start = fresh.get(..index).unwrap_or_default().to_vec();
+                    start.extend_from_slice(text);
+                    *out = Some(start);
+                }
+            }
+        }
+        if let Some(mut escaped) = escaped {
+            buffer.set_filled(before);
+            this.held = escaped.split_off(escaped.len().min(buffer.remaining()));
+            buffer.put_slice(&escaped);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for LenientStream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    async fn through(bytes: &[u8], buffer: usize) -> String {
+        let mut stream = LenientStream::new(bytes);
+        let mut out = Vec::new();
+        loop {
+            let mut piece = vec![0; buffer];
+            match stream.read(&mut piece).await.unwrap() {
+                0 => return String::from_utf8(out).unwrap(),
+                count => out.extend_from_slice(&piece[..count]),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn cp_022_raw_quotes_and_brackets_in_a_query_are_escaped_whatever_the_buffer() {
+        let request =
+            b"GET /signalr/negotiate?connectionData=[{\"Name\":\"ChatHub\"}] HTTP/1.1\r\nHost: a\"b\r\n\r\n";
+        let expected = "GET /signalr/negotiate?connectionData=[%7B%22Name%22:%22ChatHub%22%7D] HTTP/1.1\r\nHost: a\"b\r\n\r\n";
+        for buffer in 1..200 {
+            assert_eq!(through(request, buffer).await, expected, "buffer of {buffer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_are_left_alone_and_the_next_request_is_found() {
+        let first = "POST /send HTTP/1.1\r\ncontent-LENGTH: 7\r\n\r\n{\"a\":1}";
+        let second = "GET /?a=\"b\" HTTP/1.1\r\n\r\n";
+        let both = format!("{first}{second}");
+        assert_eq!(through(both.as_bytes(), 5).await, format!("{first}GET /?a=%22b%22 HTTP/1.1\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn after_an_upgrade_nothing_is_touched() {
+        let text = "GET /?{ HTTP/1.1\r\nUpgrade: websocket\r\n\r\n\"\n\"\r\n\r\nGET /\" HTTP/1.1";
+        assert_eq!(through(text.as_bytes(), 64).await, text.replacen('{', "%7B", 1));
+    }
+}

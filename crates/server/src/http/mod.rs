@@ -1,0 +1,12 @@
+//! HTTP in and out: the tower service, what it makes of a request, and how it answers.
+
+mod answer;
+mod cross_origin;
+mod intake;
+pub(crate) mod lenient;
+mod negotiate;
+mod receive;
+mod upgrade;
+
+pub(crate) mod request;
+pub(crate) mod service;

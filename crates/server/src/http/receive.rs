@@ -1,0 +1,220 @@
+//! Receive requests: connect, reconnect and poll become a transport connection.
+
+use std::sync::Arc;
+
+use heliostat_bus::CursorError;
+use heliostat_proto::{
+    connection::{Input, Opening},
+    frame::{forever_frame::FrameId, jsonp::Callback},
+    id::ConnectionId,
+    protocol_version::StopSignal,
+    route::Command,
+    transport_kind::TransportKind,
+};
+use http::{HeaderValue, StatusCode, header};
+
+use super::{
+    answer::{Answer, JAVASCRIPT, JSON, answer, bare, refusal},
+    request::Request,
+    upgrade::Upgrade,
+};
+use crate::{
+    application::{Admission, Application},
+    connection::{Arrival, Outcome, Record},
+    protect::GroupsToken,
+    server::Core,
+    transport::{
+        Framing, Initializes, Link, LinkSeed, response_body::ResponseBody, stop_response, web_sockets,
+    },
+};
+
+/// A receive request that has passed every check but those of its transport.
+#[derive(Debug)]
+pub(crate) struct Receive<'a> {
+    pub(crate) core: &'a Arc<Core>,
+    pub(crate) application: &'a dyn Application,
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) request: Arc<Request>,
+    pub(crate) id: ConnectionId,
+    pub(crate) kind: TransportKind,
+    pub(crate) command: Command,
+    pub(crate) callback: Option<Callback>,
+    pub(crate) upgrade: Option<Upgrade>,
+}
+
+impl Receive<'_> {
+    /// Opens the transport connection and answers with it.
+    pub(crate) async fn serve(self) -> Answer {
+        let core = self.core;
+        if core.stopping.is_cancelled() {
+            return shutting_down();
+        }
+        let framing = match self.framing() {
+            Ok(framing) => framing,
+            Err(answer) => return *answer,
+        };
+        if self.kind == TransportKind::WebSockets && self.upgrade.is_none() {
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                "this is not a WebSocket request: it asks for no upgrade",
+            );
+        }
+        let start = match core.bus.start_from(self.request.query_or_form("messageId")) {
+            Ok(start) => start,
+            // Another server's cursor is news, not a mistake (CP-051).
+            Err(CursorError::Foreign) => heliostat_bus::Start::Unknown,
+            Err(error) => return refusal(StatusCode::BAD_REQUEST, format!("messageId: {error}")),
+        };
+        let record = core.record(self.id);
+        if record.is_over() {
+            return self.stop(&framing);
+        }
+        let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
+        let seed = LinkSeed {
+            connection: self.id,
+            kind: self.kind,
+            framing: framing.clone(),
+            admission: Arc::clone(&self.admission),
+            request: Arc::clone(&self.request),
+            groups: self.admission.rejoining_groups(groups),
+            group_prefix: self.application.group_prefix(),
+            initializes: if self.command == Command::Connect { Initializes::Yes } else { Initializes::No },
+            long_poll_delay: Some(core.timeouts.long_poll_delay())
+                .filter(|delay| self.kind == TransportKind::LongPolling && !delay.is_zero()),
+        };
+        let opening = self.opening();
+        let arrival = Arrival {
+            admission: Arc::clone(&self.admission),
+            request: Arc::clone(&self.request),
+            kind: self.kind,
+            opening,
+        };
+        let opened = record.open(core, arrival, |link| Link::new(core, &record, link, seed, start));
+        match opened {
+            Some(link) => self.carry(link, opening, &record).await,
+            None => self.stop(&framing),
+        }
+    }
+
+    fn opening(&self) -> Opening {
+        match (self.command, self.kind) {
+            (Command::Connect, _) if self.request.protocol_version.has_delayed_start() => {
+                Opening::ConnectDelayed
+            }
+            (Command::Connect, _) => Opening::ConnectAtOnce,
+            (Command::Reconnect, _) => Opening::Reconnect,
+            // Spec 2.2, last row: clients of 1.0 poll and reconnect at the bare path.
+            (_, TransportKind::LongPolling) => Opening::Poll,
+            (
+                _,
+                TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame,
+            ) => Opening::Reconnect,
+        }
+    }
+
+    fn framing(&self) -> Result<Framing, Box<Answer>> {
+        Ok(match self.kind {
+            TransportKind::WebSockets => Framing::WebSocket,
+            TransportKind::ServerSentEvents => Framing::EventStream,
+            TransportKind::LongPolling => self.callback.clone().map_or(Framing::LongPolling, Framing::Jsonp),
+            TransportKind::ForeverFrame => {
+                let id = FrameId::parse(self.request.query("frameId").unwrap_or_default());
+                Framing::ForeverFrame(
+                    id.map_err(|error| Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))?,
+                )
+            }
+        })
+    }
+
+    async fn carry(self, link: Arc<Link>, opening: Opening, record: &Arc<Record>) -> Answer {
+        if opening == Opening::ConnectDelayed {
+            link.publish_initialize();
+        }
+        if let Some(upgrade) = self.upgrade.filter(|_| self.kind == TransportKind::WebSockets) {
+            let answer = upgrade.switch();
+            tokio::spawn(carry_socket(link, opening, upgrade));
+            return answer;
+        }
+        let (callback, kind) = (self.callback, self.kind);
+        // From here on, dropping the body (because the client went away) ends the transport connection.
+        let body = ResponseBody::stream(Arc::clone(&link));
+        if opening == Opening::ConnectAtOnce {
+            // These clients take the first byte for the start (D-6); the answer waits for `connected`.
+            if record.callbacks.connected().await == Outcome::Failed {
+                return bare(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+            link.publish_initialize();
+        }
+        stream_answer(kind, callback.as_ref(), body)
+    }
+
+    /// The connection is over and the client does not know: D-1.
+    fn stop(self, framing: &Framing) -> Answer {
+        match (self.request.protocol_version.understands_stop(), self.kind) {
+            (StopSignal::Refusal, _) => {
+                refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one")
+            }
+            (StopSignal::Frame, TransportKind::WebSockets) => self.stop_socket(framing),
+            (StopSignal::Frame, kind) => {
+                let pieces = framing.preamble().into_iter().chain([stop_response(self.core, framing)]);
+                stream_answer(kind, self.callback.as_ref(), ResponseBody::pieces(pieces))
+            }
+        }
+    }
+}
+
+impl Receive<'_> {
+    fn stop_socket(self, framing: &Framing) -> Answer {
+        let Some(upgrade) = self.upgrade else { return bare(StatusCode::BAD_REQUEST) };
+        let answer = upgrade.switch();
+        let (last, max) = (stop_response(self.core, framing), self.core.settings.max_incoming_message);
+        tokio::spawn(async move {
+            if let Ok(upgraded) = upgrade.on_upgrade.await {
+                web_sockets::say_and_close(upgraded, &last, max).await;
+            }
+        });
+        answer
+    }
+}
+
+/// Runs a WebSocket from its handshake to its end.
+async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: Upgrade) {
+    match upgrade.on_upgrade.await {
+        Ok(upgraded) => {
+            if opening == Opening::ConnectAtOnce {
+                tokio::spawn(initialize_when_connected(Arc::clone(&link)));
+            }
+            let max = link.core.settings.max_incoming_message;
+            web_sockets::carry(link, upgraded, max).await;
+        }
+        Err(error) => {
+            tracing::debug!(connection = %link.record.id, %error, "the client went away during the upgrade");
+            link.close(Input::Lost(link.id));
+        }
+    }
+}
+
+/// Clients without a start request hear of a failed `connected` by the end of their socket.
+async fn initialize_when_connected(link: Arc<Link>) {
+    match link.record.callbacks.connected().await {
+        Outcome::Failed => link.fault(),
+        Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => link.publish_initialize(),
+    }
+}
+
+fn stream_answer(kind: TransportKind, callback: Option<&Callback>, body: ResponseBody) -> Answer {
+    let content_type = match (kind, callback) {
+        (TransportKind::ServerSentEvents, _) => "text/event-stream",
+        (TransportKind::ForeverFrame, _) => "text/html; charset=UTF-8",
+        (TransportKind::LongPolling | TransportKind::WebSockets, None) => JSON,
+        (TransportKind::LongPolling | TransportKind::WebSockets, Some(_)) => JAVASCRIPT,
+    };
+    answer(StatusCode::OK, Some(content_type), body)
+}
+
+/// The client will try again, by then perhaps at another server.
+pub(crate) fn shutting_down() -> Answer {
+    let mut answer = refusal(StatusCode::SERVICE_UNAVAILABLE, "this server is shutting down; connect again");
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}

@@ -1,0 +1,114 @@
+//! What user code may see of the HTTP request behind a connection or a call.
+
+use heliostat_proto::{
+    parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
+};
+use http::{Extensions, HeaderMap, Method, Uri};
+
+use crate::user::User;
+
+/// The request that opened the transport connection, or that carried a call.
+///
+/// Over WebSockets a call has no request of its own: it sees the upgrade request (spec 7.11).
+#[derive(Debug)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    pub(crate) extensions: Extensions,
+    pub(crate) query: Parameters,
+    pub(crate) form: Parameters,
+    pub(crate) transport: Option<TransportKind>,
+    pub(crate) protocol_version: ProtocolVersion,
+}
+
+impl Request {
+    /// The HTTP method.
+    #[must_use]
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, as the server saw it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// A parameter of the query string; names are compared without case, repeated values are joined by commas (spec 2.3).
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(name)
+    }
+
+    /// A field of the form body.
+    #[must_use]
+    pub fn form(&self, name: &str) -> Option<&str> {
+        self.form.get(name)
+    }
+
+    /// A header, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All headers.
+    #[must_use]
+    pub const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The value of a cookie, as it stands in the `Cookie` header.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(request: &heliostat::Request) -> Option<()> {
+    /// let theme = request.cookie("theme").unwrap_or("light");
+    /// # Some(()) }
+    /// ```
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get_all(http::header::COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|line| line.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// The authenticated user, if the application's own layer put one into the extensions.
+    #[must_use]
+    pub fn user(&self) -> Option<&User> {
+        self.extensions.get::<User>()
+    }
+
+    /// Whatever the layers in front left for the application.
+    #[must_use]
+    pub const fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The transport that the client names; none on negotiate and ping.
+    #[must_use]
+    pub const fn transport(&self) -> Option<TransportKind> {
+        self.transport
+    }
+
+    /// The protocol version of this request: requests of old clients that do not name one resolve to 1.2 (spec 0.4).
+    #[must_use]
+    pub const fn protocol_version(&self) -> ProtocolVersion {
+        self.protocol_version
+    }
+
+    /// `query` first, then `form`: how `messageId` and `groupsToken` are read (CP-025).
+    pub(crate) fn query_or_form(&self, name: &str) -> Option<&str> {
+        self.query.get(name).or_else(|| self.form.get(name))
+    }
+
+    /// The name that tokens are bound to: empty for anonymous users (spec 4.1).
+    pub(crate) fn user_name(&self) -> &str {
+        self.user().map_or("", User::name)
+    }
+}

@@ -1,0 +1,360 @@
+//! The only way in: a tower service that finds the endpoint, checks the request in the order of spec 2.5, and hands it on.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use heliostat_proto::{
+    frame::{forever_frame, jsonp::Callback},
+    negotiate::{PONG, STARTED},
+    route::{self, Command},
+    transport_kind::TransportKind,
+};
+use http::{StatusCode, request::Parts};
+use http_body::Body;
+
+use super::{
+    answer::{Answer, JAVASCRIPT, JSON, answer, bare, json, refusal},
+    cross_origin::{self, CrossOrigin},
+    intake::{take_in, too_large},
+    negotiate::negotiate,
+    receive::{Receive, shutting_down},
+    request::Request,
+    upgrade::Upgrade,
+};
+use crate::{
+    application::{Admission, Context as CallbackContext, Received, Refusal},
+    connection::Outcome,
+    endpoint::Jsonp,
+    protect::{ConnectionToken, ConnectionTokenError},
+    server::{Endpoint, Server},
+    transport::response_body::ResponseBody,
+};
+
+/// Serves SignalR over HTTP/1.1. Made by [`Server::service`] and [`Server::nested`].
+#[derive(Clone, Debug)]
+pub struct HeliostatService {
+    server: Server,
+    /// The one endpoint behind a host that strips its path; otherwise all, by their full paths.
+    nested: Option<usize>,
+}
+
+impl HeliostatService {
+    pub(crate) const fn new(server: Server, nested: Option<usize>) -> Self {
+        Self { server, nested }
+    }
+
+    fn endpoint(&self, path: &str) -> Option<&Endpoint> {
+        match self.nested {
+            Some(index) => self.server.endpoints.get(index),
+            None => self.server.endpoints.iter().find(|endpoint| below(&endpoint.path, path).is_some()),
+        }
+    }
+}
+
+/// What follows `base` in `path`, if `base` is a whole-segment prefix of it, whatever the case (spec 2.1).
+fn below<'a>(base: &str, path: &'a str) -> Option<&'a str> {
+    let (head, rest) = path.split_at_checked(base.len())?;
+    (head.eq_ignore_ascii_case(base) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
+}
+
+impl<B> tower_service::Service<http::Request<B>> for HeliostatService
+where
+    B: Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Response = http::Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<B>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.serve(request).await) })
+    }
+}
+
+impl HeliostatService {
+    async fn serve<B>(&self, request: http::Request<B>) -> Answer
+    where
+        B: Body<Data: Send> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let Some(endpoint) = self.endpoint(parts.uri.path()) else {
+            return unmapped();
+        };
+        let (allow, mut answer) = match cross_origin::judge(&endpoint.options, &parts.method, &parts.headers)
+        {
+            CrossOrigin::Preflight(answer) => return *answer,
+            CrossOrigin::Foreign => {
+                (None, refusal(StatusCode::FORBIDDEN, "this origin may not connect here"))
+            }
+            CrossOrigin::Serve(allow) => (allow, self.exchange(endpoint, parts, body).await),
+        };
+        if answer.status().is_client_error() || answer.status().is_server_error() {
+            self.server.core.counters.requests_refused_total.increment();
+            tracing::debug!(status = answer.status().as_u16(), "a request was refused");
+        }
+        if let Some(origin) = allow {
+            cross_origin::allow(&mut answer, origin);
+        }
+        answer
+    }
+
+    async fn exchange<B>(&self, endpoint: &Endpoint, mut parts: Parts, body: B) -> Answer
+    where
+        B: Body<Data: Send> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let upgrade = Upgrade::take(&mut parts);
+        let request = match take_in(parts, body, self.server.core.settings.max_incoming_message).await {
+            Ok(request) => Arc::new(request),
+            Err(answer) => return *answer,
+        };
+        let callback = match callback(endpoint, &request) {
+            Ok(callback) => callback,
+            Err(answer) => return *answer,
+        };
+        let admission = match endpoint.application.admit(Arc::clone(&request)).await {
+            Ok(admission) => admission,
+            Err(Refusal::NotAuthorized) if request.user().is_some() => return bare(StatusCode::FORBIDDEN),
+            Err(Refusal::NotAuthorized) => return bare(StatusCode::UNAUTHORIZED),
+            Err(Refusal::Malformed(why)) => return refusal(StatusCode::BAD_REQUEST, why),
+        };
+        let visit = Visit {
+            server: &self.server,
+            endpoint,
+            url: self.url(endpoint, &request),
+            callback,
+            admission,
+            request,
+        };
+        visit.serve(upgrade).await
+    }
+
+    /// The public path that clients come back to: what they asked for, without the command.
+    fn url(&self, endpoint: &Endpoint, request: &Request) -> String {
+        match self.nested {
+            Some(_) => format!("{}{}", endpoint.path, route::base_of(request.path()).trim_end_matches('/')),
+            None => route::base_of(request.path()).to_owned(),
+        }
+    }
+}
+
+/// No endpoint here: the host's affair, so none of our headers.
+fn unmapped() -> Answer {
+    let mut answer = http::Response::new(ResponseBody::empty());
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
+}
+
+/// Spec 2.7: before everything else, and everywhere (D-3).
+fn callback(endpoint: &Endpoint, request: &Request) -> Result<Option<Callback>, Box<Answer>> {
+    match (request.query("callback").filter(|name| !name.is_empty()), endpoint.options.jsonp) {
+        (None, _) => Ok(None),
+        (Some(_), Jsonp::Off) => {
+            let mut answer = bare(StatusCode::FORBIDDEN);
+            answer.headers_mut().remove(http::header::X_CONTENT_TYPE_OPTIONS);
+            Err(Box::new(answer))
+        }
+        (Some(name), Jsonp::On) => Callback::parse(name)
+            .map(Some)
+            .map_err(|error| Box::new(refusal(StatusCode::BAD_REQUEST, format!("callback: {error}")))),
+    }
+}
+
+/// A request that may be here.
+struct Visit<'a> {
+    server: &'a Server,
+    endpoint: &'a Endpoint,
+    url: String,
+    callback: Option<Callback>,
+    admission: Arc<dyn Admission>,
+    request: Arc<Request>,
+}
+
+impl Visit<'_> {
+    async fn serve(self, upgrade: Option<Upgrade>) -> Answer {
+        let core = &self.server.core;
+        let command = Command::of(self.request.path());
+        match command {
+            Command::Script => {
+                if let Some(script) = self.endpoint.application.script(&self.url) {
+                    return answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(script));
+                }
+            }
+            Command::Negotiate if core.stopping.is_cancelled() => return shutting_down(),
+            Command::Negotiate => {
+                let options = &self.endpoint.options;
+                return negotiate(core, options, &self.request, &self.url, self.callback.as_ref());
+            }
+            Command::Ping => return json(PONG.as_bytes(), self.callback.as_ref()),
+            Command::Connect
+            | Command::Start
+            | Command::Reconnect
+            | Command::Poll
+            | Command::Send
+            | Command::Abort
+            | Command::Base => {}
+        }
+        let (kind, token) = match self.identify() {
+            Ok(identified) => identified,
+            Err(answer) => return *answer,
+        };
+        match command {
+            Command::Start => self.start(&token).await,
+            Command::Send => self.send(&token, kind).await,
+            Command::Abort => self.abort(&token),
+            Command::Connect
+            | Command::Reconnect
+            | Command::Poll
+            | Command::Base
+            | Command::Script
+            | Command::Negotiate
+            | Command::Ping => {
+                let receive = Receive {
+                    core,
+                    application: &*self.endpoint.application,
+                    admission: self.admission,
+                    request: self.request,
+                    id: token.id,
+                    kind,
+                    command,
+                    callback: self.callback,
+                    upgrade,
+                };
+                receive.serve().await
+            }
+        }
+    }
+
+    /// Spec 2.5, steps 6 to 8: the transport first, then the token (CP-042).
+    fn identify(&self) -> Result<(TransportKind, ConnectionToken), Box<Answer>> {
+        let kind = self.request.transport.filter(|kind| self.endpoint.options.transports.contains(*kind));
+        let kind = kind.ok_or_else(|| {
+            let offered: Vec<_> =
+                self.endpoint.options.transports.iter().map(TransportKind::as_str).collect();
+            Box::new(refusal(
+                StatusCode::BAD_REQUEST,
+                format!(
+                    "the parameter `transport` is missing or unknown here; use one of: {}",
+                    offered.join(", ")
+                ),
+            ))
+        })?;
+        let token =
+            self.request.query("connectionToken").filter(|token| !token.is_empty()).ok_or_else(|| {
+                Box::new(refusal(
+                    StatusCode::BAD_REQUEST,
+                    "the parameter `connectionToken` is missing; take it from the answer to negotiate",
+                ))
+            })?;
+        match ConnectionToken::open(&self.server.core.protector, token, self.request.user_name()) {
+            Ok(token) => Ok((kind, token)),
+            Err(error @ ConnectionTokenError::Unreadable) => {
+                Err(Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))
+            }
+            Err(error @ ConnectionTokenError::OtherUser) => {
+                Err(Box::new(refusal(StatusCode::FORBIDDEN, error.to_string())))
+            }
+        }
+    }
+
+    /// Spec 5.6: the answer waits for `connected`.
+    async fn start(self, token: &ConnectionToken) -> Answer {
+        let core = &self.server.core;
+        let record = core.record(token.id);
+        if record.is_over() {
+            return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
+        }
+        record.start(core, &self.admission, &self.request);
+        match record.callbacks.connected().await {
+            Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
+            Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => {
+                json(STARTED.as_bytes(), self.callback.as_ref())
+            }
+        }
+    }
+
+    /// Spec 2.6: answered at once, whether anybody is there or not.
+    fn abort(self, token: &ConnectionToken) -> Answer {
+        let core = &self.server.core;
+        if let Some(record) = core.registry.find(token.id) {
+            record.handle(core, heliostat_proto::connection::Input::Aborted);
+        }
+        answer(StatusCode::OK, Some("text/plain"), ResponseBody::empty())
+    }
+
+    /// Spec 6.6: may land on any server, whether or not it holds the receive request.
+    async fn send(self, token: &ConnectionToken, kind: TransportKind) -> Answer {
+        let core = &self.server.core;
+        if kind == TransportKind::WebSockets {
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                "over WebSockets, send on the socket: this is not a WebSocket request",
+            );
+        }
+        let record = core.registry.find(token.id);
+        if record.as_ref().is_some_and(|record| record.is_over()) {
+            return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
+        }
+        // Spec 2.4: a form field, except for JSONP, which has no form.
+        let data = match (&self.callback, kind) {
+            (Some(_), TransportKind::LongPolling) => {
+                self.request.query("data").or_else(|| self.request.form("data"))
+            }
+            _ => self.request.form("data"),
+        };
+        let Some(data) = data else {
+            return refusal(
+                StatusCode::BAD_REQUEST,
+                "the form field `data` is missing; put the message there",
+            );
+        };
+        if let Some(max) = core.settings.max_incoming_message.filter(|max| data.len() > *max) {
+            return too_large(max);
+        }
+        core.counters.connection_messages_sent_total.increment();
+        let context = match record {
+            Some(record) => {
+                record.callbacks.connected().await;
+                record.context(core, &self.request)
+            }
+            None => CallbackContext {
+                id: token.id,
+                request: Arc::clone(&self.request),
+                core: Arc::clone(core),
+                ended: tokio_util::sync::CancellationToken::new(),
+            },
+        };
+        let received = self.admission.received(context, data).await;
+        self.reply(received, kind)
+    }
+
+    fn reply(&self, received: Received, kind: TransportKind) -> Answer {
+        match received {
+            Received::Reply(body) if kind == TransportKind::ForeverFrame => {
+                let mut escaped = Vec::with_capacity(body.len());
+                forever_frame::escape_html_json(&mut escaped, &body);
+                answer(StatusCode::OK, Some(JSON), ResponseBody::whole(escaped))
+            }
+            Received::Reply(body) => {
+                json(&body, self.callback.as_ref().filter(|_| kind == TransportKind::LongPolling))
+            }
+            Received::Nothing => bare(StatusCode::OK),
+            Received::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
+            Received::Failed(failure) => {
+                tracing::debug!(%failure, "a handler failed on a message");
+                bare(StatusCode::INTERNAL_SERVER_ERROR)
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! All hubs of a server as one application: which hubs a request is about, and whose callbacks run for it.
+//!
+//! The list of hubs is read and authorised for *every* request, ping and negotiate included (spec 2.5, step 3). A receive request's list
+//! decides what the connection hears and whose callbacks run; a call needs no place in it (spec 7.2).
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, join_all};
+use heliostat_proto::{
+    classic::HubInvocation,
+    connection::Reason,
+    connection_data,
+    id::ConnectionId,
+    javascript::{self, ProxyHub, ProxyMethod},
+    name::{GroupName, HubName, UserId},
+};
+
+use crate::{
+    application::{Admission, Application, Context, Received, Refusal},
+    endpoint::{DetailedErrors, EndpointOptions, JavaScriptProxies},
+    failure::Failure,
+    http::request::Request,
+    hub::{
+        call,
+        descriptor::{HubEntry, MethodDescriptor},
+        invocation::{Event, Invocation, Occasion},
+        registry::HubRegistry,
+        signal::{self, Signal},
+    },
+};
+
+/// All hubs of a server, at one endpoint.
+#[derive(Debug)]
+pub(crate) struct HubApplication {
+    registry: Arc<HubRegistry>,
+    detailed_errors: DetailedErrors,
+    javascript_proxies: JavaScriptProxies,
+}
+
+/// One admitted request and the hubs that it lists and may hear.
+#[derive(Debug)]
+struct HubAdmission {
+    registry: Arc<HubRegistry>,
+    detailed_errors: DetailedErrors,
+    request: Arc<Request>,
+    hubs: Vec<HubEntry>,
+}
+
+impl HubApplication {
+    pub(crate) fn new(registry: Arc<HubRegistry>, options: &EndpointOptions) -> Self {
+        Self {
+            registry,
+            detailed_errors: options.detailed_errors,
+            javascript_proxies: options.javascript_proxies,
+        }
+    }
+
+    fn judge(&self, request: Arc<Request>) -> Result<Arc<dyn Admission>, Refusal> {
+        let listed = connection_data::parse(request.query("connectionData"))
+            .map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let resolved = listed.iter().map(|name| self.resolve(name)).collect::<Result<Vec<_>, _>>()?;
+        let mut hubs = resolved.clone();
+        hubs.retain(|hub| hub.may_connect(&request));
+        if hubs.is_empty() && !resolved.is_empty() {
+            return Err(Refusal::NotAuthorized);
+        }
+        let (registry, detailed_errors) = (Arc::clone(&self.registry), self.detailed_errors);
+        Ok(Arc::new(HubAdmission { registry, detailed_errors, request, hubs }))
+    }
+
+    fn resolve(&self, name: &HubName) -> Result<HubEntry, Refusal> {
+        let unknown = || {
+            Refusal::Malformed(format!("connectionData names the hub '{name}', which does not exist here"))
+        };
+        self.registry.named(name).ok_or_else(unknown)
+    }
+}
+
+impl Application for HubApplication {
+    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>> {
+        Box::pin(async move { self.judge(request) })
+    }
+
+    fn group_prefix(&self) -> &'static str {
+        signal::GROUP_PREFIX
+    }
+
+    fn script(&self, service_url: &str) -> Option<String> {
+        Some(match self.javascript_proxies {
+            JavaScriptProxies::On => {
+                let hubs: Vec<_> = self.registry.iter().map(|hub| proxy(&hub)).collect();
+                javascript::render(&hubs, service_url)
+            }
+            JavaScriptProxies::Off => javascript::DISABLED.to_owned(),
+        })
+    }
+}
+
+fn proxy(hub: &HubEntry) -> ProxyHub {
+    let method = |method: &MethodDescriptor| ProxyMethod {
+        property: method.name().property(),
+        wire_name: method.name().text().to_owned(),
+        parameters: method.sent_parameters().map(str::to_owned).collect(),
+    };
+    ProxyHub {
+        name: hub.property(),
+        property: hub.property(),
+        methods: hub.shown_methods().map(method).collect(),
+    }
+}
+
+impl Admission for HubAdmission {
+    fn topics(&self, id: ConnectionId, user: Option<&UserId>) -> Vec<String> {
+        let of_hub = |hub: &HubEntry| {
+            let user = user.map(|user| Signal::User(user.as_str()));
+            let signals = [Some(Signal::Everyone), Some(Signal::Connection(id)), user];
+            signals.into_iter().flatten().map(|signal| signal.topic(hub.name())).collect::<Vec<_>>()
+        };
+        self.hubs.iter().flat_map(of_hub).collect()
+    }
+
+    fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
+        let rejoined = |hub: &HubEntry| {
+            let own = |group: &String| GroupName::parse(signal::unqualified(hub.name(), group)?).ok();
+            let kept = hub.rejoining_groups(&self.request, groups.iter().filter_map(own).collect());
+            kept.into_iter().map(|group| signal::qualified(hub.name(), group.as_str())).collect::<Vec<_>>()
+        };
+        self.hubs.iter().flat_map(rejoined).collect()
+    }
+
+    fn connected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
+        self.each_hub(context, Event::Connected)
+    }
+
+    fn reconnected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
+        self.each_hub(context, Event::Reconnected)
+    }
+
+    fn disconnected(&self, context: Context, reason: Reason) -> BoxFuture<'static, ()> {
+        let all = self.each_hub(context, Event::Disconnected(reason));
+        Box::pin(async move {
+            // Nobody waits for this callback, and every failure is in the log already.
+            let _ = all.await;
+        })
+    }
+
+    fn received(&self, context: Context, data: &str) -> BoxFuture<'static, Received> {
+        let invocation = match HubInvocation::parse(data) {
+            Ok(invocation) => invocation,
+            Err(error) => return ready(Received::Malformed(error.to_string())),
+        };
+        match self.registry.find(&invocation.hub) {
+            Some(hub) => {
+                let detailed = self.detailed_errors;
+                Box::pin(call::answer(context, hub, invocation, detailed))
+            }
+            None => {
+                context.core.counters().resolution_error();
+                ready(Received::Malformed(format!("the hub '{}' does not exist here", invocation.hub)))
+            }
+        }
+    }
+}
+
+fn ready(received: Received) -> BoxFuture<'static, Received> {
+    Box::pin(std::future::ready(received))
+}
+
+impl HubAdmission {
+    /// Runs a callback on all hubs at once. All run to their end even if one fails; the first failure in the list's order is reported.
+    fn each_hub(&self, context: Context, event: Event) -> BoxFuture<'static, Result<(), Failure>> {
+        let guarded = |hub: &HubEntry| {
+            let (name, run) = (hub.name().clone(), callback(hub.clone(), context.clone(), event));
+            async move {
+                let outcome = call::guard(run).await.unwrap_or_else(|panic| Err(panic.into()));
+                outcome.inspect_err(|failure| log_callback(&name, failure))
+            }
+        };
+        // Most clients list one hub: no list of futures for them.
+        if let [hub] = self.hubs.as_slice() {
+            return Box::pin(guarded(hub));
+        }
+        let all = join_all(self.hubs.iter().map(guarded));
+        Box::pin(async move { all.await.into_iter().collect() })
+    }
+}
+
+fn log_callback(hub: &HubName, failure: &Failure) {
+    tracing::warn!(target: "SignalR.HubDispatcher", %hub, %failure, "a lifetime callback of a hub failed");
+}
+
+/// One callback of one hub, with the modules around it.
+async fn callback(hub: HubEntry, context: Context, event: Event) -> Result<(), Failure> {
+    let connection = Invocation::new(context, hub, Occasion::Event(event));
+    let hub = connection.entry();
+    hub.pipeline().callback(event, &connection, || hub.callback(event, connection.clone())).await
+}

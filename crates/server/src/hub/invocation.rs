@@ -1,0 +1,136 @@
+//! One call of a hub method, or one lifetime callback: who, for which hub, over which request.
+//!
+//! Everything that a handler can ask for is derived from this one value, so extracting costs a reference count. A call is *live* from
+//! its beginning until its result is known; only then may progress be reported.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use heliostat_proto::{classic::InvocationId, connection::Reason, id::ConnectionId};
+use serde_json::value::RawValue;
+
+use crate::{
+    application::Context,
+    http::request::Request,
+    hub::{caller_state::CallerState, descriptor::HubEntry},
+    user::User,
+};
+
+/// One call of a hub method, or one lifetime callback.
+///
+/// Extractors and [pipeline modules](crate::PipelineModule) see it; clones are cheap and mean the same call.
+#[derive(Clone, Debug)]
+pub struct Invocation(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    context: Context,
+    hub: HubEntry,
+    occasion: Occasion,
+}
+
+/// Why a hub's code runs.
+#[derive(Debug)]
+pub(crate) enum Occasion {
+    Call(Call),
+    Event(Event),
+}
+
+/// What happened to a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    Connected,
+    Reconnected,
+    Disconnected(Reason),
+}
+
+/// What the client asked for.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// As the client wrote them: error texts name the call in the client's own words.
+    pub(crate) hub: String,
+    pub(crate) method: String,
+    pub(crate) arguments: Vec<Box<RawValue>>,
+    pub(crate) id: InvocationId,
+    pub(crate) state: CallerState,
+    pub(crate) over: AtomicBool,
+}
+
+impl Invocation {
+    pub(crate) fn new(context: Context, hub: HubEntry, occasion: Occasion) -> Self {
+        Self(Arc::new(Inner { context, hub, occasion }))
+    }
+
+    /// The declared name of the hub.
+    #[must_use]
+    pub fn hub(&self) -> &str {
+        self.0.hub.name().as_str()
+    }
+
+    /// The name of the method as the client wrote it; none in lifetime callbacks.
+    #[must_use]
+    pub fn method(&self) -> Option<&str> {
+        self.call().map(|call| call.method.as_str())
+    }
+
+    /// The client's arguments as it sent them; empty in lifetime callbacks.
+    #[must_use]
+    pub fn arguments(&self) -> &[Box<RawValue>] {
+        self.call().map_or(&[], |call| &call.arguments)
+    }
+
+    /// The SignalR connection that calls, or that the callback is about.
+    #[must_use]
+    pub fn connection_id(&self) -> ConnectionId {
+        self.0.context.id
+    }
+
+    /// The request that carried the call; over WebSockets the upgrade request.
+    #[must_use]
+    pub fn request(&self) -> &Arc<Request> {
+        &self.0.context.request
+    }
+
+    /// The authenticated user of that request.
+    #[must_use]
+    pub fn user(&self) -> Option<&User> {
+        self.request().user()
+    }
+
+    /// Why the connection ended; none except in the disconnected callback.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match &self.0.occasion {
+            Occasion::Event(Event::Disconnected(reason)) => Some(*reason),
+            Occasion::Call(_) | Occasion::Event(Event::Connected | Event::Reconnected) => None,
+        }
+    }
+
+    pub(crate) fn call(&self) -> Option<&Call> {
+        match &self.0.occasion {
+            Occasion::Call(call) => Some(call),
+            Occasion::Event(_) => None,
+        }
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.0.context
+    }
+
+    pub(crate) fn entry(&self) -> &HubEntry {
+        &self.0.hub
+    }
+}
+
+impl Call {
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// From here on nobody may report progress.
+    pub(crate) fn end(&self) {
+        self.over.store(true, Ordering::Release);
+    }
+}

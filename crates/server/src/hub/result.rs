@@ -1,0 +1,119 @@
+//! What a method returns, on its way to the caller.
+//!
+//! A null result and no result are the same thing on the wire: `R` is left out (spec 7.3).
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::failure::Failure;
+
+/// The result of a hub method, as JSON.
+///
+/// # Examples
+/// ```
+/// use heliostat::Answer;
+///
+/// # fn f() -> Result<(), heliostat::Failure> {
+/// assert_eq!(Answer::new(&7)?.json(), Some("7"));
+/// assert_eq!(Answer::new(&Option::<u8>::None)?.json(), None);
+/// # Ok(()) }
+/// # f().unwrap();
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Answer(Option<Box<RawValue>>);
+
+impl Answer {
+    /// No result: what a method without a return value answers.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self(None)
+    }
+
+    /// A value. Null counts as no result.
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn new(value: &impl Serialize) -> Result<Self, Failure> {
+        let json = to_raw_value(value)?;
+        Ok(if json.get() == "null" { Self::none() } else { Self(Some(json)) })
+    }
+
+    /// The JSON text of the result, if there is one.
+    #[must_use]
+    pub fn json(&self) -> Option<&str> {
+        self.0.as_deref().map(RawValue::get)
+    }
+
+    pub(crate) fn raw(&self) -> Option<&RawValue> {
+        self.0.as_deref()
+    }
+}
+
+/// What a method can return.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the result of a hub method",
+    label = "not a result that can be sent to clients",
+    note = "a result must implement `serde::Serialize`; an alias of `Result` must be called `Result` to be treated as one"
+)]
+pub trait MethodResult: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> MethodResult for T {}
+
+/// What the macro calls for a method that cannot fail.
+///
+/// # Errors
+/// The value cannot be written as JSON.
+#[doc(hidden)]
+pub fn answer<T: MethodResult>(value: T) -> Result<Answer, Failure> {
+    Answer::new(&value)
+}
+
+/// What the macro calls for a method whose return type is a `Result`.
+///
+/// # Errors
+/// The method's own error, or the value cannot be written as JSON.
+#[doc(hidden)]
+pub fn answer_result<T: MethodResult, E: Into<Failure>>(result: Result<T, E>) -> Result<Answer, Failure> {
+    Answer::new(&result.map_err(Into::into)?)
+}
+
+/// What the macro calls for a callback that cannot fail.
+///
+/// # Errors
+/// Never.
+#[doc(hidden)]
+pub const fn done((): ()) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// What the macro calls for a callback whose return type is a `Result`.
+///
+/// # Errors
+/// The callback's own error.
+#[doc(hidden)]
+pub fn done_result<E: Into<Failure>>(result: Result<(), E>) -> Result<(), Failure> {
+    result.map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::HubError;
+
+    #[test]
+    fn cp_163_void_and_null_are_no_result() {
+        assert_eq!(answer(()).unwrap().json(), None);
+        assert_eq!(answer(Option::<String>::None).unwrap().json(), None);
+        assert_eq!(answer(serde_json::Value::Null).unwrap().json(), None);
+        assert_eq!(answer("").unwrap().json(), Some("\"\""));
+    }
+
+    #[test]
+    fn a_result_answers_with_its_value_or_fails_with_its_error() {
+        assert_eq!(answer_result(Ok::<_, HubError>(7)).unwrap().json(), Some("7"));
+        let failure = answer_result(Err::<(), _>(HubError::new("no"))).unwrap_err();
+        assert_eq!(failure.hub_error().map(HubError::message), Some("no"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Whom a message is for, and the topic that stands for them on the bus.
+//!
+//! Topics are compared byte for byte, so a hub's name appears in them in exactly one spelling: the declared one (spec 7.6, D-4).
+//! Whoever looks a hub up by another spelling still gets the declared one from its descriptor.
+
+use heliostat_proto::{id::ConnectionId, name::HubName};
+
+/// What stands before a qualified group name to make it a topic.
+pub(crate) const GROUP_PREFIX: &str = "hg-";
+
+/// One receiver, or one set of receivers that has a topic of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal<'a> {
+    /// Every connection that listed the hub.
+    Everyone,
+    /// One connection.
+    Connection(ConnectionId),
+    /// All connections of one user.
+    User(&'a str),
+    /// The members of one group.
+    Group(&'a str),
+}
+
+impl Signal<'_> {
+    /// The topic of these receivers on the bus.
+    pub(crate) fn topic(self, hub: &HubName) -> String {
+        let hub = hub.as_str();
+        match self {
+            Self::Everyone => format!("h-{hub}"),
+            Self::Connection(id) => format!("hc-{hub}.{id}"),
+            Self::User(user) => format!("hu-{hub}.{user}"),
+            Self::Group(group) => format!("{GROUP_PREFIX}{hub}.{group}"),
+        }
+    }
+}
+
+/// The name of a group as the connection layer knows it: groups of two hubs never meet.
+pub(crate) fn qualified(hub: &HubName, group: &str) -> String {
+    format!("{}.{group}", hub.as_str())
+}
+
+/// The group's own name, if it belongs to `hub`. The hub is compared without case (spec 7.8, rejoin).
+pub(crate) fn unqualified<'a>(hub: &HubName, group: &'a str) -> Option<&'a str> {
+    // A hub's name holds no dot, so the first one ends it.
+    let (owner, name) = group.split_once('.')?;
+    (HubName::parse(owner).ok()? == *hub).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chat() -> HubName {
+        HubName::parse("ChatHub").unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_receiver_has_its_own_topic_with_the_declared_hub_name() {
+        let id = ConnectionId::from_random([7; 16]);
+        assert_eq!(Signal::Everyone.topic(&chat()), "h-ChatHub");
+        assert_eq!(Signal::Connection(id).topic(&chat()), format!("hc-ChatHub.{id}"));
+        assert_eq!(Signal::User("Ann").topic(&chat()), "hu-ChatHub.Ann");
+        assert_eq!(Signal::Group("Lobby").topic(&chat()), "hg-ChatHub.Lobby");
+    }
+
+    #[test]
+    fn a_group_name_survives_qualification_even_with_dots() {
+        let qualified = qualified(&chat(), "room.7");
+        assert_eq!(qualified, "ChatHub.room.7");
+        assert_eq!(unqualified(&chat(), &qualified), Some("room.7"));
+    }
+
+    #[test]
+    fn a_group_of_another_hub_is_not_ours() {
+        assert_eq!(unqualified(&chat(), "chathub.a"), Some("a"));
+        assert_eq!(unqualified(&chat(), "ChatHub2.a"), None);
+        assert_eq!(unqualified(&chat(), "ChatHub"), None);
+        assert_eq!(unqualified(&chat(), ".a"), None);
+    }
+}

@@ -1,0 +1,293 @@
+//! A server: its connections, its log, its endpoints. Two of them live in one process without knowing of each other.
+
+use std::{
+    any::TypeId,
+    cell::Cell,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use heliostat_bus::Bus;
+use heliostat_proto::{
+    connection::{Input, Timeouts},
+    id::ConnectionId,
+    name::UserId,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    application::Application,
+    builder::ServerBuilder,
+    connection::{HeartbeatTask, Record, Registry, run_heartbeat},
+    encoded::Outgoing,
+    endpoint::EndpointOptions,
+    http::{request::Request, service::HeliostatService},
+    hub::{Hub, HubContext, HubRegistry},
+    metrics::{Counters, Metrics},
+    persistent_connection::PersistentContext,
+    protect::Protector,
+    settings::Settings,
+    transport::Link,
+};
+
+/// Readers that one publish writes to on the publisher's own thread; the rest are handed out in portions of this size, so that a
+/// broadcast to very many neither holds up its caller nor one thread.
+const WRITES_IN_LINE: usize = 1024;
+
+thread_local! {
+    /// The readers that the present publish has woken; kept so that publishing allocates nothing.
+    static WOKEN: Cell<Vec<Arc<Link>>> = const { Cell::new(Vec::new()) };
+}
+
+/// How a request becomes a user id.
+pub(crate) type UserIds = Box<dyn Fn(&Request) -> Option<UserId> + Send + Sync>;
+
+/// What all endpoints of a server share.
+pub(crate) struct Core {
+    pub(crate) timeouts: Arc<Timeouts>,
+    pub(crate) settings: Settings,
+    pub(crate) protector: Protector,
+    pub(crate) bus: Bus<Arc<Outgoing>, Arc<Link>>,
+    pub(crate) registry: Registry,
+    pub(crate) heartbeat: Arc<HeartbeatTask>,
+    pub(crate) started: Instant,
+    pub(crate) counters: Counters,
+    pub(crate) user_ids: UserIds,
+    /// Cancelled when the server begins to shut down.
+    pub(crate) stopping: CancellationToken,
+    pub(crate) heartbeat_runs: OnceLock<()>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("counters", &self.counters).finish_non_exhaustive()
+    }
+}
+
+/// A SignalR server. Cheap to clone: all clones are the same server.
+///
+/// # Examples
+/// ```
+/// use heliostat::{Server, hub, Clients, SendError};
+///
+/// #[derive(Default)]
+/// struct ChatHub;
+///
+/// #[hub]
+/// impl ChatHub {
+///     async fn send(&self, clients: Clients, name: String, text: String) -> Result<(), SendError> {
+///         clients.all().invoke("message", (name, text))
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder().hub(ChatHub).build()?;
+/// let app: axum::Router = axum::Router::new().nest_service("/signalr", server.nested("/signalr")?);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(crate) core: Arc<Core>,
+    pub(crate) hubs: Arc<HubRegistry>,
+    pub(crate) endpoints: Arc<[Endpoint]>,
+}
+
+/// One mapped path.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    /// As it was mapped: starts with a slash, does not end with one (the root is empty).
+    pub(crate) path: String,
+    pub(crate) application: Arc<dyn Application>,
+    pub(crate) options: EndpointOptions,
+    /// The persistent connection type, where there is one.
+    pub(crate) persistent: Option<(TypeId, &'static str)>,
+}
+
+/// No endpoint is mapped at this path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nothing is mapped at '{path}'; mapped are: {mapped}")]
+pub struct NotMapped {
+    /// The path that was asked for.
+    pub path: String,
+    /// The paths that exist.
+    pub mapped: String,
+}
+
+impl Server {
+    /// Begins to put a server together.
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    /// The service for all endpoints, which sees full paths: for hyper, or axum's `fallback_service`.
+    #[must_use]
+    pub fn service(&self) -> HeliostatService {
+        HeliostatService::new(self.clone(), None)
+    }
+
+    /// The service for one endpoint behind a host that strips its path, as axum's `nest_service` does.
+    ///
+    /// `path` is the endpoint's public path, as it was mapped: clients are told to come back to it.
+    ///
+    /// # Errors
+    /// If no endpoint is mapped at `path`.
+    pub fn nested(&self, path: &str) -> Result<HeliostatService, NotMapped> {
+        let wanted = path.trim_end_matches('/');
+        match self.endpoints.iter().position(|endpoint| endpoint.path.eq_ignore_ascii_case(wanted)) {
+            Some(index) => Ok(HeliostatService::new(self.clone(), Some(index))),
+            None => Err(NotMapped {
+                path: path.to_owned(),
+                mapped: self.mapped_paths().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    /// The paths of all endpoints.
+    pub fn mapped_paths(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.iter().map(|endpoint| if endpoint.path.is_empty() { "/" } else { &endpoint.path })
+    }
+
+    /// A hub's clients and groups, for use outside of its methods. `None` if no such hub was added.
+    #[must_use]
+    pub fn hub<H: Hub>(&self) -> Option<HubContext> {
+        self.hubs.find_type(TypeId::of::<H>()).map(|entry| HubContext::new(Arc::clone(&self.core), entry))
+    }
+
+    /// The same by the hub's name, in any case (CP-179).
+    #[must_use]
+    pub fn hub_named(&self, name: &str) -> Option<HubContext> {
+        self.hubs.find(name).map(|entry| HubContext::new(Arc::clone(&self.core), entry))
+    }
+
+    /// The connections of the persistent connection type that is mapped at `path`, for use outside of its callbacks.
+    #[must_use]
+    pub fn persistent(&self, path: &str) -> Option<PersistentContext> {
+        let wanted = path.trim_end_matches('/');
+        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.path.eq_ignore_ascii_case(wanted))?;
+        endpoint.persistent.map(|(_, name)| PersistentContext::new(Arc::clone(&self.core), name))
+    }
+
+    /// The timeouts in force.
+    #[must_use]
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.core.timeouts
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.core.settings
+    }
+
+    /// A snapshot of the counters.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let core = &self.core;
+        core.counters.message_bus_topics_current.set(core.bus.statistics().topics);
+        core.counters.snapshot()
+    }
+
+    /// Ends every transport connection and refuses new ones. Polls are answered with `"T":1`, so that their clients reconnect,
+    /// perhaps to another server.
+    ///
+    /// Resolves when every transport connection has ended, or after five seconds.
+    pub async fn shutdown(&self) {
+        const AT_MOST: Duration = Duration::from_secs(5);
+        const LOOK_EVERY: Duration = Duration::from_millis(10);
+        self.core.stopping.cancel();
+        for record in self.core.registry.all() {
+            record.handle(&self.core, Input::ShuttingDown);
+        }
+        let all_ended = async {
+            while self.core.registry.all().iter().any(|record| record.has_link()) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        if tokio::time::timeout(AT_MOST, all_ended).await.is_err() {
+            tracing::warn!("some transport connections did not end within {AT_MOST:?}");
+        }
+    }
+}
+
+impl Core {
+    /// Now, on the clock that tests can stop.
+    pub(crate) fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    pub(crate) fn nanoseconds_since_start(&self) -> u64 {
+        u64::try_from(self.now().saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn user_id(&self, request: &Request) -> Option<UserId> {
+        (self.user_ids)(request)
+    }
+
+    /// Publishes to one topic and writes it to every reader that is ready. Never waits; dropped if nobody subscribed lately.
+    pub(crate) fn publish(&self, topic: &str, json: Bytes, except: &[ConnectionId]) {
+        self.publish_payload(topic, Outgoing::message(json, except));
+    }
+
+    pub(crate) fn publish_payload(&self, topic: &str, payload: Arc<Outgoing>) {
+        let mut woken = WOKEN.take();
+        if self.bus.publish(topic, payload, &mut woken).is_some() {
+            self.counters.message_bus_messages_published_total.increment();
+        }
+        if let Some(runtime) =
+            tokio::runtime::Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE)
+        {
+            for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
+                let portion = portion.to_vec();
+                runtime.spawn(async move { portion.iter().for_each(Link::notify) });
+            }
+        }
+        woken.iter().for_each(Link::notify);
+        woken.clear();
+        WOKEN.set(woken);
+    }
+
+    /// The record of a connection, new if this server does not know it.
+    pub(crate) fn record(self: &Arc<Self>, id: ConnectionId) -> Arc<Record> {
+        self.heartbeat_runs.get_or_init(|| {
+            tokio::spawn(run_heartbeat(Arc::downgrade(self)));
+        });
+        if let Some(record) = self.registry.find(id).filter(|record| record.is_forgotten()) {
+            self.forget(&record);
+        }
+        self.registry.find_or_create(id, || {
+            self.counters.connections_current.increment();
+            Record::new(self, id)
+        })
+    }
+
+    /// Lets go of a record whose tombstone is over.
+    pub(crate) fn forget(&self, record: &Arc<Record>) {
+        if self.registry.remove(record) {
+            self.counters.connections_current.decrement();
+        }
+    }
+
+    /// What is regularly thrown away.
+    pub(crate) fn collect(&self, now: Instant) {
+        self.bus.collect(now, self.timeouts.topic_time_to_live());
+    }
+
+    /// A reader found that messages had fallen out of the bus before it came for them.
+    pub(crate) fn lost(&self, connection: ConnectionId, count: u64) {
+        self.counters.messages_lost_total.add(count);
+        tracing::warn!(%connection, count, "messages were lost: the message buffer was too small for this reader");
+    }
+
+    /// A client came back with a cursor that this server cannot honour.
+    pub(crate) fn gap(&self, connection: ConnectionId) {
+        self.counters.gaps_reported_total.increment();
+        tracing::debug!(%connection, "the cursor is of another log; the connection goes on from now");
+    }
+}

@@ -1,0 +1,50 @@
+//! What holds for a whole server, next to its [`Timeouts`](heliostat_proto::connection::timeouts::Timeouts).
+
+use std::time::Duration;
+
+/// Settings of a server that do not depend on one another.
+///
+/// # Examples
+/// ```
+/// use heliostat::Settings;
+///
+/// let settings = Settings { max_incoming_message: Some(256 * 1024), ..Settings::default() };
+/// assert_eq!(settings.message_buffer.messages, 1000);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How long a long-polling client waits before its next poll. Default: not at all.
+    pub long_poll_delay: Duration,
+    /// How much of the past is kept for clients that come back.
+    pub message_buffer: MessageBuffer,
+    /// The largest message that a client may send, in bytes, over any transport; `None` is unlimited. Default: 64 KiB
+    /// (spec 11.1, D-10).
+    pub max_incoming_message: Option<usize>,
+}
+
+/// How much of the past is kept for clients that come back. When a bound is reached, the oldest messages go first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageBuffer {
+    /// Messages per topic. Default: 1000; fewer than 32 count as 32 (spec 8.3).
+    pub messages: usize,
+    /// Bytes per topic. Default: 4 MiB.
+    pub topic_bytes: usize,
+    /// Bytes in all topics together. Default: 256 MiB.
+    pub total_bytes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            long_poll_delay: Duration::ZERO,
+            message_buffer: MessageBuffer::default(),
+            max_incoming_message: Some(64 * 1024),
+        }
+    }
+}
+
+impl Default for MessageBuffer {
+    fn default() -> Self {
+        Self { messages: 1000, topic_bytes: 4 * 1024 * 1024, total_bytes: 256 * 1024 * 1024 }
+    }
+}

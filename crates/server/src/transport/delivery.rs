@@ -1,0 +1,239 @@
+//! What a transport connection says next: a batch from the bus as the bytes of one persistent response.
+//!
+//! The fast path is one message and nothing else to say: its frame is shared by all readers (see [`crate::encoded`]). Everything
+//! else is built here: several messages in one response, `S`, `G` with the cursor that goes with it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use bytes::Bytes;
+use heliostat_bus::{Cursor, Delivery, Epoch, Position, Subscription, TopicName};
+use heliostat_proto::{
+    classic::{ResponseHead, encode_response},
+    id::ConnectionId,
+};
+
+use super::{Framing, Link, LinkSeed};
+use crate::{
+    encoded::{Acknowledge, Command, Encoded, Outgoing},
+    protect::GroupsToken,
+    server::Core,
+};
+
+/// Messages in one response of a streaming transport (CP-205 allows ten per topic).
+const STREAMING_BATCH: usize = 10;
+/// Messages in one answer to a poll (CP-153).
+const POLL_BATCH: usize = 5000;
+/// A batch buffer that grew beyond this is given back when it is empty.
+const KEEP_BATCH: usize = 16;
+
+type Batch = Vec<Delivery<Arc<Outgoing>>>;
+
+/// One transport connection's place in the log, and what it still has to say about itself.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    connection: ConnectionId,
+    epoch: Epoch,
+    subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
+    framing: Framing,
+    group_prefix: &'static str,
+    long_poll_delay: Option<std::time::Duration>,
+    /// Qualified names, as the groups token lists them.
+    groups: BTreeSet<String>,
+    initializes: Initializes,
+    news: News,
+    batch: Batch,
+}
+
+/// Whether the init command concerns this request: on `/reconnect` and `/poll` it is somebody else's (CP-101).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Initializes {
+    Yes,
+    No,
+}
+
+/// What commands have added to the next response.
+#[derive(Debug, Default)]
+struct News {
+    initialized: Option<()>,
+    groups: Option<()>,
+}
+
+impl News {
+    const fn is_empty(&self) -> bool {
+        self.initialized.is_none() && self.groups.is_none()
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(
+        core: &Core,
+        seed: &LinkSeed,
+        subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
+    ) -> Self {
+        Self {
+            connection: seed.connection,
+            epoch: core.bus.epoch(),
+            subscription,
+            framing: seed.framing.clone(),
+            group_prefix: seed.group_prefix,
+            long_poll_delay: seed.long_poll_delay,
+            groups: seed.groups.iter().cloned().collect(),
+            initializes: seed.initializes,
+            news: News::default(),
+            batch: Vec::new(),
+        }
+    }
+
+    pub(crate) const fn framing(&self) -> &Framing {
+        &self.framing
+    }
+
+    /// The next response with something in it, framed; `None` when all has been said.
+    pub(crate) fn next(&mut self, core: &Core) -> Option<Bytes> {
+        let limit = match self.framing {
+            Framing::LongPolling | Framing::Jsonp(_) => POLL_BATCH,
+            Framing::WebSocket | Framing::EventStream | Framing::ForeverFrame(_) => STREAMING_BATCH,
+        };
+        loop {
+            let mut batch = std::mem::take(&mut self.batch);
+            let taken = self.subscription.take(limit, &mut batch);
+            if taken.lost > 0 {
+                core.lost(self.connection, taken.lost);
+            }
+            let response = self.respond(core, &batch);
+            let took = batch.len();
+            batch.clear();
+            if took <= KEEP_BATCH {
+                self.batch = batch;
+            }
+            if response.is_some() || !taken.more {
+                return response;
+            }
+        }
+    }
+
+    /// A response with no messages: the answer to a poll that ends, or a stream's last word.
+    pub(crate) fn last(
+        &mut self,
+        core: &Core,
+        finish: impl for<'a> FnOnce(ResponseHead<'a>) -> ResponseHead<'a>,
+    ) -> Bytes {
+        self.build(core, self.subscription.position(), finish, &[])
+    }
+
+    fn respond(&mut self, core: &Core, batch: &Batch) -> Option<Bytes> {
+        let last = batch.last()?;
+        let acknowledge = match &*last.payload {
+            Outgoing::Command(command) => self.carry_out(command),
+            Outgoing::Message(_) => None,
+        };
+        let mine = |delivery: &Delivery<Arc<Outgoing>>| match &*delivery.payload {
+            Outgoing::Message(message) => message.is_for(self.connection),
+            Outgoing::Command(_) => false,
+        };
+        let count = batch.iter().filter(|delivery| mine(delivery)).count();
+        let only = batch.iter().find(|delivery| mine(delivery)).filter(|_| count == 1);
+        core.counters.message_bus_messages_received_total.add(batch.len() as u64);
+        core.counters.connection_messages_received_total.add(count as u64);
+        let response = match (count, only) {
+            (0, _) if self.news.is_empty() => None,
+            (1, Some(only)) if self.news.is_empty() => Some(self.single(only)),
+            _ => {
+                let messages: Vec<&Encoded> = batch
+                    .iter()
+                    .filter_map(|delivery| match &*delivery.payload {
+                        Outgoing::Message(message) if message.is_for(self.connection) => Some(message),
+                        Outgoing::Message(_) | Outgoing::Command(_) => None,
+                    })
+                    .collect();
+                Some(self.build(core, last.position, |head| head, &messages))
+            }
+        };
+        // Only now has the change taken effect *and* found its way into a response.
+        if let Some(acknowledge) = acknowledge {
+            _ = acknowledge.try_send(());
+        }
+        response
+    }
+
+    fn carry_out(&mut self, command: &Command) -> Option<Acknowledge> {
+        match command {
+            Command::Initialize => {
+                if self.initializes == Initializes::Yes {
+                    self.news.initialized = Some(());
+                }
+                None
+            }
+            Command::AddToGroup { group, acknowledge } => {
+                if self.groups.insert(group.clone()) {
+                    self.subscription.add(self.topic(group));
+                    self.news.groups = Some(());
+                }
+                Some(acknowledge.clone())
+            }
+            Command::RemoveFromGroup { group, acknowledge } => {
+                if self.groups.remove(group) {
+                    self.subscription.remove(&format!("{}{group}", self.group_prefix));
+                    self.news.groups = Some(());
+                }
+                Some(acknowledge.clone())
+            }
+        }
+    }
+
+    fn topic(&self, group: &str) -> TopicName {
+        TopicName::from(format!("{}{group}", self.group_prefix))
+    }
+
+    /// One message and nothing else: the same bytes for everyone on this transport.
+    fn single(&self, delivery: &Delivery<Arc<Outgoing>>) -> Bytes {
+        let Outgoing::Message(message) = &*delivery.payload else { return Bytes::new() };
+        let build = || {
+            let mut json = Vec::with_capacity(message.json().len() + 48);
+            let cursor = self.cursor(delivery.position);
+            encode_response(&mut json, &self.head(&cursor), std::iter::once(message.json()));
+            self.framing.framed(&json)
+        };
+        match self.framing.shared_format().filter(|_| self.long_poll_delay.is_none()) {
+            Some(format) => message.frame(format, build),
+            None => build(),
+        }
+    }
+
+    fn build(
+        &mut self,
+        core: &Core,
+        at: Position,
+        finish: impl for<'a> FnOnce(ResponseHead<'a>) -> ResponseHead<'a>,
+        messages: &[&Encoded],
+    ) -> Bytes {
+        let cursor = self.cursor(at);
+        let news = std::mem::take(&mut self.news);
+        let token = news.groups.and_then(|()| {
+            GroupsToken::seal(&core.protector, self.connection, self.groups.iter().map(String::as_str))
+        });
+        let mut head = self.head(&cursor);
+        if news.initialized.is_some() {
+            head = head.initialized();
+        }
+        if let Some(token) = &token {
+            head = head.groups_token(token);
+        }
+        let size = messages.iter().map(|message| message.json().len() + 1).sum::<usize>();
+        let mut json = Vec::with_capacity(size + 64);
+        encode_response(&mut json, &finish(head), messages.iter().map(|message| message.json()));
+        self.framing.framed(&json)
+    }
+
+    fn head<'a>(&self, cursor: &'a str) -> ResponseHead<'a> {
+        let head = ResponseHead::new(cursor);
+        match self.long_poll_delay {
+            Some(delay) => head.long_poll_delay(delay),
+            None => head,
+        }
+    }
+
+    fn cursor(&self, position: Position) -> String {
+        Cursor { epoch: self.epoch, position }.to_string()
+    }
+}

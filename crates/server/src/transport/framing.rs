@@ -1,0 +1,130 @@
+//! One JSON text as the bytes of a transport.
+
+use bytes::Bytes;
+use heliostat_proto::frame::{
+    event_stream, forever_frame,
+    forever_frame::FrameId,
+    jsonp::{self, Callback},
+    long_polling,
+};
+
+use crate::encoded::Format;
+
+/// A transport's way to write JSON.
+#[derive(Clone, Debug)]
+pub(crate) enum Framing {
+    /// An unmasked text frame (RFC 6455, 5.2).
+    WebSocket,
+    /// `data: …`
+    EventStream,
+    /// `<script>…`
+    ForeverFrame(FrameId),
+    /// The JSON itself, once.
+    LongPolling,
+    /// A call of the client's function, once.
+    Jsonp(Callback),
+}
+
+/// A text frame with `{}`.
+const WEB_SOCKET_KEEP_ALIVE: &[u8] = &[0x81, 0x02, b'{', b'}'];
+
+impl Framing {
+    /// Under which format the encoded message may be shared with others; none where it is the client's own.
+    pub(crate) const fn shared_format(&self) -> Option<Format> {
+        match self {
+            Self::WebSocket => Some(Format::WebSocket),
+            Self::EventStream => Some(Format::EventStream),
+            Self::ForeverFrame(_) => Some(Format::ForeverFrame),
+            Self::LongPolling => Some(Format::LongPolling),
+            Self::Jsonp(_) => None,
+        }
+    }
+
+    /// What goes out before anything else.
+    pub(crate) fn preamble(&self) -> Option<Bytes> {
+        match self {
+            Self::EventStream => Some(Bytes::from_static(event_stream::PREAMBLE)),
+            Self::ForeverFrame(id) => Some(Bytes::from(forever_frame::prologue(*id))),
+            Self::WebSocket | Self::LongPolling | Self::Jsonp(_) => None,
+        }
+    }
+
+    /// The exact bytes of a keep-alive (spec 5.5).
+    pub(crate) const fn keep_alive(&self) -> Option<&'static [u8]> {
+        match self {
+            Self::WebSocket => Some(WEB_SOCKET_KEEP_ALIVE),
+            Self::EventStream => Some(event_stream::KEEP_ALIVE),
+            Self::ForeverFrame(_) => Some(forever_frame::KEEP_ALIVE),
+            Self::LongPolling => Some(long_polling::KEEP_ALIVE),
+            Self::Jsonp(_) => None,
+        }
+    }
+
+    /// Appends `json`, framed, to `out`.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>, json: &[u8]) {
+        match self {
+            Self::WebSocket => {
+                web_socket_header(out, json.len());
+                out.extend_from_slice(json);
+            }
+            Self::EventStream => event_stream::encode(out, json),
+            Self::ForeverFrame(_) => forever_frame::encode(out, json),
+            Self::LongPolling => out.extend_from_slice(json),
+            Self::Jsonp(callback) => jsonp::wrap(out, callback, json),
+        }
+    }
+
+    /// `json`, framed.
+    pub(crate) fn framed(&self, json: &[u8]) -> Bytes {
+        let mut out = Vec::with_capacity(json.len() + 32);
+        self.encode(&mut out, json);
+        Bytes::from(out)
+    }
+}
+
+/// The head of one unfragmented text frame of `length` bytes.
+fn web_socket_header(out: &mut Vec<u8>, length: usize) {
+    const FINAL_TEXT: u8 = 0x81;
+    out.push(FINAL_TEXT);
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ 0..=125), _) => out.push(short),
+        (_, Ok(medium)) => {
+            out.push(126);
+            out.extend_from_slice(&medium.to_be_bytes());
+        }
+        _ => {
+            out.push(127);
+            out.extend_from_slice(&(length as u64).to_be_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_socket_header_takes_the_shortest_form() {
+        for (length, expected) in [
+            (0, vec![0x81, 0]),
+            (125, vec![0x81, 125]),
+            (126, vec![0x81, 126, 0, 126]),
+            (65_535, vec![0x81, 126, 255, 255]),
+            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let mut out = Vec::new();
+            web_socket_header(&mut out, length);
+            assert_eq!(out, expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn cp_108_keep_alive_bytes_are_exactly_those_of_the_table() {
+        assert_eq!(Framing::WebSocket.keep_alive(), Some(&b"\x81\x02{}"[..]));
+        assert_eq!(Framing::EventStream.keep_alive(), Some(&b"data: {}\n\n"[..]));
+        let frame = Framing::ForeverFrame(FrameId::parse("1").unwrap());
+        assert_eq!(frame.keep_alive(), Some(&b"<script>r(c, {});</script>\n\n"[..]));
+        assert_eq!(Framing::LongPolling.keep_alive(), Some(&b" "[..]));
+        assert_eq!(Framing::Jsonp(Callback::parse("cb").unwrap()).keep_alive(), None);
+    }
+}

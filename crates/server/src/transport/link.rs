@@ -1,0 +1,325 @@
+//! One transport connection: a place in the log, a way to the client, and at most one end.
+//!
+//! Locks are taken in one order: a connection's record before its link's reader. A link never calls into its record while its
+//! reader is locked.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::task::AtomicWaker;
+use heliostat_bus::{Start, TopicName};
+use heliostat_proto::{
+    classic::{ResponseHead, encode_response},
+    connection::{Ending, Input, LinkId},
+    id::ConnectionId,
+    transport_kind::TransportKind,
+};
+
+pub(crate) use super::delivery::Initializes;
+use super::{Framing, delivery::Reader, web_sockets::Socket};
+use crate::{
+    application::{Admission, Context},
+    connection::Record,
+    encoded::{Command, Outgoing},
+    http::request::Request,
+    server::Core,
+    topic,
+};
+
+/// The reason that a client reads when the server has ended its connection (spec 5.8, `E`).
+const ENDED_TEXT: &str = "the server has ended this connection";
+
+/// Due responses are joined up to this size before they are handed on, in bytes.
+const JOIN_UP_TO: usize = 32 * 1024;
+
+/// Everything a receive request brings to its transport connection.
+#[derive(Debug)]
+pub(crate) struct LinkSeed {
+    pub(crate) connection: ConnectionId,
+    pub(crate) kind: TransportKind,
+    pub(crate) framing: Framing,
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) request: Arc<Request>,
+    /// Verified and filtered: what the client's groups token is worth.
+    pub(crate) groups: Vec<String>,
+    pub(crate) group_prefix: &'static str,
+    pub(crate) initializes: Initializes,
+    pub(crate) long_poll_delay: Option<Duration>,
+}
+
+/// One transport connection.
+pub(crate) struct Link {
+    pub(crate) id: LinkId,
+    pub(crate) kind: TransportKind,
+    pub(crate) record: Arc<Record>,
+    pub(crate) core: Arc<Core>,
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) request: Arc<Request>,
+    reader: Mutex<Option<Reader>>,
+    /// The task that carries this link's bytes.
+    waker: AtomicWaker,
+    /// Set for WebSockets: where a publisher may write itself.
+    socket: OnceLock<Arc<Socket>>,
+    keep_alive_due: AtomicBool,
+    ending: OnceLock<LinkEnd>,
+    closed: AtomicBool,
+    /// Nanoseconds after `core.started` of the last write.
+    written_at: AtomicU64,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Why a transport connection ends from our side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LinkEnd {
+    /// The state machine said so.
+    Ordered(Ending),
+    /// `connected` failed for a client that has no `/start` to hear of it (spec 2.10, row 24).
+    Faulted,
+}
+
+/// What a link's carrier does next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Send these bytes.
+    Send(Bytes),
+    /// Nothing has been sent for long: send these bytes.
+    KeepAlive(Bytes),
+    /// Send these bytes, then end.
+    SendAndEnd(Bytes),
+    /// End.
+    End,
+    /// Wait to be woken.
+    Wait,
+}
+
+/// Everything that is due on a stream or socket, joined.
+#[derive(Debug)]
+pub(crate) struct Due {
+    pub(crate) bytes: Option<Bytes>,
+    pub(crate) end: End,
+}
+
+/// Whether anything can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Yes,
+    No,
+}
+
+impl Link {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        record: &Arc<Record>,
+        id: LinkId,
+        seed: LinkSeed,
+        start: Start,
+    ) -> Arc<Self> {
+        let user = core.user_id(&seed.request);
+        let mut topics: Vec<TopicName> =
+            seed.admission.topics(seed.connection, user.as_ref()).into_iter().map(TopicName::from).collect();
+        topics.push(TopicName::from(topic::of_connection(seed.connection)));
+        topics
+            .extend(seed.groups.iter().map(|group| TopicName::from(format!("{}{group}", seed.group_prefix))));
+        let link = Arc::new(Self {
+            id,
+            kind: seed.kind,
+            record: Arc::clone(record),
+            core: Arc::clone(core),
+            admission: Arc::clone(&seed.admission),
+            request: Arc::clone(&seed.request),
+            reader: Mutex::new(None),
+            waker: AtomicWaker::new(),
+            socket: OnceLock::new(),
+            keep_alive_due: AtomicBool::new(false),
+            ending: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            written_at: AtomicU64::new(core.nanoseconds_since_start()),
+        });
+        let subscription = core.bus.subscribe(Arc::clone(&link), topics, start);
+        if subscription.start_gap().is_some() {
+            core.gap(seed.connection);
+        }
+        *link.lock_reader() = Some(Reader::new(core, &seed, subscription));
+        core.counters.current(seed.kind).increment();
+        core.counters.message_bus_subscribers_current.increment();
+        core.counters.message_bus_subscribers_total.increment();
+        link
+    }
+
+    /// Asks, through the log, that the next response say `S` (CP-102).
+    pub(crate) fn publish_initialize(&self) {
+        let command = Arc::new(Outgoing::Command(Command::Initialize));
+        self.core.publish_payload(&topic::of_connection(self.record.id), command);
+    }
+
+    /// There may be something to read.
+    pub(crate) fn notify(self: &Arc<Self>) {
+        match self.socket.get() {
+            Some(socket) => socket.pump(self),
+            None => self.waker.wake(),
+        }
+    }
+
+    /// A keep-alive is due.
+    pub(crate) fn keep_alive(self: &Arc<Self>) {
+        self.keep_alive_due.store(true, Ordering::Release);
+        self.notify();
+    }
+
+    /// The server wants this transport connection to end, for the first reason that is given.
+    pub(crate) fn end(self: &Arc<Self>, ending: Ending) {
+        self.end_with(LinkEnd::Ordered(ending));
+    }
+
+    /// `connected` failed, and this client can only be told by the end of its transport connection.
+    pub(crate) fn fault(self: &Arc<Self>) {
+        self.end_with(LinkEnd::Faulted);
+    }
+
+    fn end_with(self: &Arc<Self>, end: LinkEnd) {
+        _ = self.ending.set(end);
+        self.waker.wake();
+        self.notify();
+    }
+
+    /// Wakes the task that carries this link.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// The carrier's waker; taken before it looks for work, so that no news is missed.
+    pub(crate) fn register(&self, waker: &std::task::Waker) {
+        self.waker.register(waker);
+    }
+
+    pub(crate) fn attach_socket(&self, socket: &Arc<Socket>) {
+        _ = self.socket.set(Arc::clone(socket));
+    }
+
+    pub(crate) fn framing(&self) -> Option<Framing> {
+        self.lock_reader().as_ref().map(|reader| reader.framing().clone())
+    }
+
+    /// Whom this transport connection's callbacks are about.
+    pub(crate) fn context(&self) -> Context {
+        self.record.context(&self.core, &self.request)
+    }
+
+    /// Everything that is due, up to [`JOIN_UP_TO`]. A single response is passed on as it is; only a second one costs a copy.
+    pub(crate) fn due(&self) -> Due {
+        let mut first: Option<Bytes> = None;
+        let mut joined = BytesMut::new();
+        let mut end = End::No;
+        while joined.len() < JOIN_UP_TO && end == End::No {
+            match self.step() {
+                Step::Send(bytes) | Step::KeepAlive(bytes) => join(&mut first, &mut joined, bytes),
+                Step::SendAndEnd(bytes) => {
+                    join(&mut first, &mut joined, bytes);
+                    end = End::Yes;
+                }
+                Step::End => end = End::Yes,
+                Step::Wait => break,
+            }
+        }
+        Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, end }
+    }
+
+    /// The next thing to send.
+    pub(crate) fn step(&self) -> Step {
+        let mut reader = self.lock_reader();
+        let Some(reader) = reader.as_mut() else { return Step::End };
+        if let Some(ending) = self.ending.get() {
+            let last = match ending {
+                LinkEnd::Ordered(ending) => self.last_word(reader, *ending),
+                LinkEnd::Faulted => None,
+            };
+            return last.map_or(Step::End, Step::SendAndEnd);
+        }
+        match reader.next(&self.core) {
+            Some(bytes) => Step::Send(bytes),
+            None if self.keep_alive_due.swap(false, Ordering::AcqRel) => reader
+                .framing()
+                .keep_alive()
+                .map_or(Step::Wait, |bytes| Step::KeepAlive(Bytes::from_static(bytes))),
+            None => Step::Wait,
+        }
+    }
+
+    /// What a client must still hear when its transport connection ends.
+    fn last_word(&self, reader: &mut Reader, ending: Ending) -> Option<Bytes> {
+        match (self.kind, ending) {
+            (_, Ending::Disconnected) => Some(reader.last(&self.core, |head| head.stop(ENDED_TEXT))),
+            (TransportKind::LongPolling, Ending::ShuttingDown) => {
+                Some(reader.last(&self.core, |head| head.reconnect()))
+            }
+            // A poll is always answered, so that the client that waits for it goes on (spec 9.3).
+            (TransportKind::LongPolling, Ending::Replaced | Ending::ConnectionTimeout | Ending::Stopped) => {
+                Some(reader.last(&self.core, |head| head))
+            }
+            (
+                TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame,
+                _,
+            ) => None,
+        }
+    }
+
+    /// Bytes have gone out: the keep-alive clock starts again.
+    pub(crate) fn wrote(&self) {
+        self.written_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn written_at(&self) -> Instant {
+        self.core.started + Duration::from_nanos(self.written_at.load(Ordering::Relaxed))
+    }
+
+    /// The transport connection is over; `input` says how. Whatever comes first counts.
+    pub(crate) fn close(&self, input: Input) {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // Outside of the lock: leaving the topics takes their locks.
+        let reader = self.lock_reader().take();
+        if reader.is_some() {
+            self.core.counters.current(self.kind).decrement();
+            self.core.counters.message_bus_subscribers_current.decrement();
+        }
+        drop(reader);
+        self.record.handle(&self.core, input);
+    }
+
+    fn lock_reader(&self) -> std::sync::MutexGuard<'_, Option<Reader>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn join(first: &mut Option<Bytes>, joined: &mut BytesMut, bytes: Bytes) {
+    match first {
+        None => *first = Some(bytes),
+        Some(first) => {
+            if joined.is_empty() {
+                joined.extend_from_slice(first);
+            }
+            joined.extend_from_slice(&bytes);
+        }
+    }
+}
+
+/// The response that makes a client of any generation that can be told stop (D-1).
+pub(crate) fn stop_response(core: &Core, framing: &Framing) -> Bytes {
+    let cursor = core.bus.cursor(core.bus.head()).to_string();
+    let mut json = Vec::new();
+    encode_response(&mut json, &ResponseHead::new(&cursor).stop(ENDED_TEXT), std::iter::empty());
+    framing.framed(&json)
+}

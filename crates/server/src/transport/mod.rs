@@ -1,0 +1,15 @@
+//! Transport connections: what one receive request reads from the bus and how its bytes reach the client.
+//!
+//! A [`Link`] pulls: whoever publishes only tells it that there is news. On a WebSocket the publisher then writes the due batch
+//! straight to the socket (design: fewer wake-ups, fewer sends); on HTTP streams the link's body is polled by its own connection.
+//! Either way [`Delivery`](delivery::Reader) makes the bytes, so all four transports say the same things.
+
+mod delivery;
+mod framing;
+mod io;
+mod link;
+pub(crate) mod response_body;
+pub(crate) mod web_sockets;
+
+pub(crate) use framing::Framing;
+pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};

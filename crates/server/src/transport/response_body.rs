@@ -1,0 +1,159 @@
+//! Event streams, forever frames and polls: a response body that pulls from its link.
+//!
+//! The body is polled by whoever owns the HTTP connection. It asks the link for the next bytes each time, so a client that does not
+//! read costs nothing: its body is not polled, nothing is taken from the bus, nothing is buffered here.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use heliostat_proto::{connection::Input, transport_kind::TransportKind};
+use http_body::{Body, Frame, SizeHint};
+
+use super::{
+    Link,
+    link::{End, Step},
+};
+
+/// The body of every response that Heliostat gives.
+#[derive(Debug)]
+pub struct ResponseBody(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Whole(Option<Bytes>),
+    Stream(StreamBody),
+    /// A few prepared pieces: a refusal in the form of a stream.
+    Pieces(VecDeque<Bytes>),
+}
+
+#[derive(Debug)]
+struct StreamBody {
+    link: Arc<Link>,
+    preamble: Option<Bytes>,
+    ended: bool,
+}
+
+impl ResponseBody {
+    pub(crate) fn empty() -> Self {
+        Self(Kind::Whole(None))
+    }
+
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self(Kind::Whole(Some(bytes.into()).filter(|bytes| !bytes.is_empty())))
+    }
+
+    pub(crate) fn pieces(pieces: impl IntoIterator<Item = Bytes>) -> Self {
+        Self(Kind::Pieces(pieces.into_iter().collect()))
+    }
+
+    /// A response that lives as long as its link. Dropping it before its end means that the client is gone.
+    pub(crate) fn stream(link: Arc<Link>) -> Self {
+        let preamble = link.framing().and_then(|framing| framing.preamble());
+        Self(Kind::Stream(StreamBody { link, preamble, ended: false }))
+    }
+}
+
+impl StreamBody {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        self.link.register(context.waker());
+        if let Some(bytes) = self.preamble.take() {
+            self.link.wrote();
+            return Poll::Ready(Some(bytes));
+        }
+        let polled = match self.link.kind {
+            TransportKind::LongPolling => self.poll_answer(),
+            TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame => {
+                self.poll_stream()
+            }
+        };
+        if let Poll::Ready(Some(_)) = polled {
+            self.link.wrote();
+        }
+        polled
+    }
+
+    /// An endless response: everything that is due, joined.
+    fn poll_stream(&mut self) -> Poll<Option<Bytes>> {
+        let due = self.link.due();
+        if due.end == End::Yes {
+            self.end(Input::Lost(self.link.id));
+        }
+        match due.bytes {
+            None if !self.ended => Poll::Pending,
+            bytes => Poll::Ready(bytes),
+        }
+    }
+
+    /// A poll: keep-alive spaces, then exactly one response.
+    fn poll_answer(&mut self) -> Poll<Option<Bytes>> {
+        match self.link.step() {
+            Step::KeepAlive(bytes) => Poll::Ready(Some(bytes)),
+            Step::Send(bytes) | Step::SendAndEnd(bytes) => {
+                self.end(Input::Answered(self.link.id));
+                Poll::Ready(Some(bytes))
+            }
+            Step::End => {
+                self.end(Input::Lost(self.link.id));
+                Poll::Ready(None)
+            }
+            Step::Wait => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self, input: Input) {
+        self.ended = true;
+        self.link.close(input);
+    }
+}
+
+impl Drop for StreamBody {
+    /// The HTTP connection dropped the response: the client is gone, or it was never sent.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.link.close(Input::Lost(self.link.id));
+        }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let bytes = match &mut self.0 {
+            Kind::Whole(bytes) => bytes.take(),
+            Kind::Pieces(pieces) => pieces.pop_front(),
+            Kind::Stream(stream) => match stream.poll(context) {
+                Poll::Ready(bytes) => bytes,
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_none(),
+            Kind::Pieces(pieces) => pieces.is_empty(),
+            Kind::Stream(stream) => stream.ended,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Pieces(_) | Kind::Stream(_) => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! WebSockets: the only transport with both directions on one socket.
+//!
+//! Whoever has news writes it: [`Socket::pump`] takes what is due for this link and hands it to the kernel at once, on the publisher's
+//! own thread. Only if the kernel's buffer is full does the link's task wait for it. If two threads meet, the second leaves a note
+//! and goes on; the first looks for notes before it leaves.
+//!
+//! The library (tungstenite) reads: masking, fragments, control frames, UTF-8, closing. Our own frames are framed once and shared,
+//! so they bypass it, except while it still has a control frame of its own to finish.
+
+use std::{
+    fmt,
+    io::Write,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use heliostat_proto::connection::Input;
+use hyper::upgrade::Upgraded;
+use tungstenite::{
+    Error, Message, Utf8Bytes, WebSocket,
+    error::CapacityError,
+    protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
+};
+
+use super::{Framing, Link, io::Io, link::End};
+use crate::application::Received;
+
+/// tungstenite's default of 128 KiB per socket would be thirty times the memory budget (design 7).
+const READ_BUFFER: usize = 1024;
+/// A write buffer that grew beyond this is given back when it is empty, in bytes.
+const KEEP_BACKLOG: usize = 4 * 1024;
+/// Calls of one connection that may run at once. Beyond it the socket is not read: the client is slowed down, nobody else.
+const MAX_CONCURRENT_CALLS: usize = 128;
+/// How long the client may take to answer our close frame (spec 6.2).
+const CLOSE_WITHIN: Duration = Duration::from_millis(250);
+
+/// One WebSocket.
+pub(crate) struct Socket {
+    state: Mutex<State>,
+    /// There may be something to write that the thread in `state` has not seen.
+    wanted: AtomicBool,
+    /// Hub results, framed, on their way out.
+    replies: Mutex<Vec<Bytes>>,
+    running_calls: AtomicUsize,
+}
+
+struct State {
+    socket: WebSocket<Io>,
+    /// Framed bytes that the kernel has not taken yet.
+    backlog: BytesMut,
+    phase: Phase,
+    /// The library has a control frame of its own half written.
+    library_is_writing: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The last word has been said; what follows is the close frame.
+    Ending,
+    /// The close frame is out.
+    Closing,
+    Broken,
+}
+
+/// What the link's task learnt from the socket.
+#[derive(Debug)]
+enum News {
+    Text(Utf8Bytes),
+    /// The client broke the protocol.
+    Violation(CloseFrame),
+    /// The socket is of no more use.
+    Gone,
+    /// Our own end is through.
+    Ended,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Socket")
+    }
+}
+
+/// Carries one WebSocket until it ends. Runs as a task of its own.
+pub(crate) async fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Option<usize>) {
+    let socket = Arc::new(Socket::new(upgraded, max_message));
+    link.attach_socket(&socket);
+    socket.pump(&link);
+    let mut closing_at: Option<tokio::time::Instant> = None;
+    loop {
+        let news = std::future::poll_fn(|context| socket.poll(&link, context));
+        let news = match closing_at {
+            None => news.await,
+            Some(at) => tokio::time::timeout_at(at, news).await.unwrap_or(News::Gone),
+        };
+        match news {
+            News::Text(text) if closing_at.is_none() => dispatch(&link, &socket, &text).await,
+            News::Text(_) => {}
+            News::Violation(frame) => {
+                link.core.counters.transport_error();
+                socket.close(frame);
+                closing_at.get_or_insert(tokio::time::Instant::now() + CLOSE_WITHIN);
+            }
+            News::Ended => {
+                socket.close(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() });
+                closing_at.get_or_insert(tokio::time::Instant::now() + CLOSE_WITHIN);
+            }
+            News::Gone => break,
+        }
+    }
+    link.close(Input::Lost(link.id));
+}
+
+/// For a client whose connection is over: one frame, then the end.
+pub(crate) async fn say_and_close(upgraded: Upgraded, frame: &[u8], max_message: Option<usize>) {
+    let mut state = State::new(upgraded, max_message);
+    state.backlog.extend_from_slice(frame);
+    let finished = std::future::poll_fn(|context| {
+        state.socket.get_mut().wake_with(context.waker());
+        let mut backlog = std::mem::take(&mut state.backlog);
+        state.write(&mut backlog);
+        state.backlog = backlog;
+        if state.backlog.is_empty() && state.phase == Phase::Open {
+            state.close(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() });
+        }
+        match state.read() {
+            Some(News::Gone) => Poll::Ready(()),
+            _ if state.phase == Phase::Broken => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    });
+    _ = tokio::time::timeout(CLOSE_WITHIN, finished).await;
+}
+
+/// Hands one message to the application. Its synchronous part runs here, so messages begin in their order (CP-133); if it has to
+/// wait it goes on by itself and the socket is read on.
+async fn dispatch(link: &Arc<Link>, socket: &Arc<Socket>, text: &str) {
+    link.core.counters.connection_messages_sent_total.increment();
+    if link.record.callbacks.is_connecting() {
+        link.record.callbacks.connected().await;
+    }
+    let mut work = link.admission.received(link.context(), text);
+    socket.running_calls.fetch_add(1, Ordering::AcqRel);
+    let mut context = Context::from_waker(Waker::noop());
+    match work.as_mut().poll(&mut context) {
+        Poll::Ready(received) => finish(link, socket, received),
+        Poll::Pending => {
+            let (link, socket) = (Arc::clone(link), Arc::clone(socket));
+            tokio::spawn(async move {
+                let received = work.await;
+                finish(&link, &socket, received);
+                socket.pump(&link);
+            });
+        }
+    }
+}
+
+fn finish(link: &Arc<Link>, socket: &Socket, received: Received) {
+    if socket.running_calls.fetch_sub(1, Ordering::AcqRel) == MAX_CONCURRENT_CALLS {
+        link.wake();
+    }
+    match received {
+        Received::Reply(json) => socket.reply(Framing::WebSocket.framed(&json)),
+        Received::Nothing => {}
+        // Spec 2.10, row 21: dropped, without an answer; the socket stays.
+        Received::Malformed(why) => {
+            link.core.counters.requests_refused_total.increment();
+            tracing::debug!(connection = %link.record.id, %why, "a message broke the protocol and was dropped");
+        }
+        Received::Failed(failure) => {
+            tracing::debug!(connection = %link.record.id, %failure, "a handler failed on a message");
+        }
+    }
+}
+
+impl Socket {
+    fn new(upgraded: Upgraded, max_message: Option<usize>) -> Self {
+        Self {
+            state: Mutex::new(State::new(upgraded, max_message)),
+            wanted: AtomicBool::new(false),
+            replies: Mutex::default(),
+            running_calls: AtomicUsize::new(0),
+        }
+    }
+
+    /// Writes whatever is due, unless another thread is at it: then that one does.
+    pub(crate) fn pump(&self, link: &Arc<Link>) {
+        self.wanted.store(true, Ordering::SeqCst);
+        while self.wanted.load(Ordering::SeqCst) {
+            let mut state = match self.state.try_lock() {
+                Ok(state) => state,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            if self.wanted.swap(false, Ordering::SeqCst) {
+                self.write_due(&mut state, link);
+            }
+        }
+    }
+
+    /// Queues a reply; the next [`Socket::pump`] writes it.
+    fn reply(&self, frame: Bytes) {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
+    }
+
+    fn write_due(&self, state: &mut State, link: &Link) {
+        if state.phase != Phase::Open {
+            if state.phase == Phase::Ending && state.write_backlog() {
+                link.wake();
+            }
+            return;
+        }
+        while state.write_backlog() {
+            let replies = std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner));
+            let due = link.due();
+            if due.end == End::Yes {
+                state.phase = Phase::Ending;
+            }
+            if due.bytes.is_some() || !replies.is_empty() {
+                link.wrote();
+            }
+            match due.bytes {
+                None if replies.is_empty() => break,
+                Some(bytes) if replies.is_empty() => state.send(bytes),
+                bytes => {
+                    replies.iter().chain(&bytes).for_each(|frame| state.backlog.extend_from_slice(frame));
+                }
+            }
+        }
+        if state.phase == Phase::Ending {
+            link.wake();
+        }
+    }
+
+    /// The link's own task: reads, and finishes writing what the kernel could not take.
+    fn poll(&self, link: &Arc<Link>, context: &mut Context<'_>) -> Poll<News> {
+        link.register(context.waker());
+        let mut state = self.lock();
+        state.socket.get_mut().wake_with(context.waker());
+        let news = if self.running_calls.load(Ordering::Acquire) < MAX_CONCURRENT_CALLS {
+            state.read()
+        } else {
+            None
+        };
+        state.flush_library();
+        let ended = state.phase == Phase::Ending && state.backlog.is_empty();
+        let broken = state.phase == Phase::Broken;
+        drop(state);
+        if news.is_none() {
+            // Everything that was read has been handed on: its replies leave together.
+            self.pump(link);
+        }
+        match news {
+            Some(news) => Poll::Ready(news),
+            None if broken => Poll::Ready(News::Gone),
+            None if ended => Poll::Ready(News::Ended),
+            None => Poll::Pending,
+        }
+    }
+
+    fn close(&self, frame: CloseFrame) {
+        self.lock().close(frame);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn new(upgraded: Upgraded, max_message: Option<usize>) -> Self {
+        let (io, read) = Io::new(upgraded);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(max_message)
+            .max_frame_size(max_message);
+        Self {
+            socket: WebSocket::from_partially_read(io, read, Role::Server, Some(config)),
+            backlog: BytesMut::new(),
+            phase: Phase::Open,
+            library_is_writing: false,
+        }
+    }
+
+    fn close(&mut self, frame: CloseFrame) {
+        if matches!(self.phase, Phase::Closing | Phase::Broken) {
+            return;
+        }
+        self.phase = Phase::Closing;
+        let closed = self.socket.close(Some(frame));
+        self.note(closed);
+    }
+
+    /// Writes frames, or keeps what the kernel does not take.
+    fn send(&mut self, mut frames: Bytes) {
+        self.write(&mut frames);
+        self.backlog.extend_from_slice(&frames);
+    }
+
+    /// Whether nothing is left over.
+    fn write_backlog(&mut self) -> bool {
+        self.flush_library();
+        if self.library_is_writing {
+            return false;
+        }
+        let mut backlog = std::mem::take(&mut self.backlog);
+        self.write(&mut backlog);
+        let finished = backlog.is_empty();
+        if !finished || backlog.capacity() <= KEEP_BACKLOG {
+            self.backlog = backlog;
+        }
+        finished && self.phase != Phase::Broken
+    }
+
+    fn write(&mut self, bytes: &mut impl Buf) {
+        while bytes.has_remaining() && self.phase != Phase::Broken {
+            match self.socket.get_mut().write(bytes.chunk()) {
+                Ok(0) => self.phase = Phase::Broken,
+                Ok(count) => bytes.advance(count),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(_) => self.phase = Phase::Broken,
+            }
+        }
+    }
+
+    fn flush_library(&mut self) {
+        if self.phase != Phase::Broken {
+            let flushed = self.socket.flush();
+            self.note(flushed);
+        }
+    }
+
+    fn note(&mut self, result: Result<(), Error>) {
+        self.library_is_writing = false;
+        match result {
+            Ok(()) => {}
+            Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                self.library_is_writing = true;
+            }
+            Err(_) => self.phase = Phase::Broken,
+        }
+    }
+
+    /// The next whole message, if one has arrived.
+    fn read(&mut self) -> Option<News> {
+        loop {
+            return match self.socket.read() {
+                Ok(Message::Text(text)) => Some(News::Text(text)),
+                Ok(Message::Binary(_)) => Some(violation(CloseCode::Unsupported, "text messages only")),
+                // Answering them is the library's business; after a close it will say that the connection is closed.
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_) | Message::Close(_)) => continue,
+                Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+                Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => {
+                    Some(violation(CloseCode::Size, "the message is too long"))
+                }
+                Err(_) => {
+                    self.phase = Phase::Broken;
+                    Some(News::Gone)
+                }
+            };
+        }
+    }
+}
+
+fn violation(code: CloseCode, reason: &'static str) -> News {
+    News::Violation(CloseFrame { code, reason: reason.into() })
+}
