@@ -36,3 +36,50 @@ impl Ages {
         too_old
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIME_TO_LIVE: Duration = Duration::from_secs(100);
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an `Instant` can only be had from the clock; it is read once"
+    )]
+    fn start_of_time() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn what_came_before_a_note_is_too_old_once_the_note_is() {
+        let (mut ages, start) = (Ages::default(), start_of_time());
+        let mut note =
+            |second, head| ages.note(start + Duration::from_secs(second), Position::new(head), TIME_TO_LIVE);
+        assert_eq!(note(0, 5), None);
+        assert_eq!(note(50, 7), None);
+        assert_eq!(note(99, 9), None);
+        assert_eq!(note(100, 9), Some(Position::new(5)));
+        assert_eq!(note(101, 9), None, "each is told once");
+        assert_eq!(note(1000, 9), Some(Position::new(9)));
+    }
+
+    #[test]
+    fn however_often_the_time_is_told_few_notes_are_kept() {
+        let (mut ages, start) = (Ages::default(), start_of_time());
+        for millisecond in 0..300_000 {
+            let now = start + Duration::from_millis(millisecond);
+            // One message a millisecond: the number is the time it came at.
+            if let Some(too_old) = ages.note(now, Position::new(millisecond), TIME_TO_LIVE) {
+                assert!(too_old.get() + 100_000 <= millisecond, "nothing is thought older than it is");
+            }
+            assert!(ages.notes.len() <= NOTES as usize + 1);
+        }
+    }
+
+    #[test]
+    fn without_a_time_to_live_all_is_too_old_at_once() {
+        let mut ages = Ages::default();
+        assert_eq!(ages.note(start_of_time(), Position::new(3), Duration::ZERO), Some(Position::new(3)));
+    }
+}

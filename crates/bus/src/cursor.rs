@@ -114,7 +114,7 @@ impl Cursor {
         }
     }
 
-    /// Appends the text form, allocating nothing if `out` has room for 26 bytes.
+    /// Appends the text form, allocating nothing if `out` has room for 27 bytes.
     ///
     /// ```
     /// use heliostat_bus::{Cursor, Epoch, Position};
@@ -158,4 +158,97 @@ fn parse_position(text: &str) -> Result<Position, CursorError> {
 /// `from_str_radix` alone would also take a sign.
 fn is_hex(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn cursor(epoch: u32, position: u64) -> Cursor {
+        Cursor { epoch: Epoch::new(epoch), position: Position::new(position) }
+    }
+
+    #[test]
+    fn a_cursor_is_two_upper_case_numbers_without_leading_zeros() {
+        assert_eq!(cursor(0x7E, 2).to_string(), "d-7E-2");
+        assert_eq!(cursor(u32::MAX, u64::MAX).to_string(), "d-FFFFFFFF-FFFFFFFFFFFFFFFF");
+        assert_eq!(cursor(1, 0).to_string(), "d-1-0");
+    }
+
+    #[test]
+    fn a_text_with_another_beginning_is_foreign() {
+        for text in [
+            "",
+            "d",
+            "d-",
+            "d-7E",
+            "garbage",
+            "s-0,2F8",
+            "D-7E-2",
+            "d--2",
+            "d-x-2",
+            "d-+1-2",
+            "d-123456789-2",
+        ] {
+            assert_eq!(Cursor::parse(text), Err(CursorError::Foreign), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_begins_as_ours_and_goes_on_with_no_number_is_malformed() {
+        for text in [
+            "d-7E-",
+            "d-7E-A,0|B,0",
+            "d-7E- 1",
+            "d-7E-1 ",
+            "d-7E--1",
+            "d-7E-+1",
+            "d-7E-0000000000000000F",
+            "d-7E-é",
+        ] {
+            assert_eq!(Cursor::parse(text), Err(CursorError::Malformed), "{text}");
+        }
+    }
+
+    #[test]
+    fn digits_may_be_of_either_case() {
+        assert_eq!("d-7e-ff".parse(), Ok(cursor(0x7E, 0xFF)));
+    }
+
+    #[test]
+    fn another_log_is_recognised_before_the_rest_is_judged() {
+        let start = |text| Cursor::start(text, Epoch::new(0x7E), Position::new(10));
+        assert_eq!(start("d-7F-nonsense"), Ok(Start::Unknown));
+        assert_eq!(start("d-7E-nonsense"), Err(CursorError::Malformed));
+        assert_eq!(start("d-7E-A"), Ok(Start::After(Position::new(10))));
+        assert_eq!(start("d-7E-B"), Ok(Start::Unknown));
+    }
+
+    #[test]
+    fn errors_say_what_why_and_how_to_go_on() {
+        assert!(CursorError::Foreign.to_string().contains("start from now"));
+        assert!(CursorError::Malformed.to_string().contains("exactly as it was received"));
+    }
+
+    proptest! {
+        #[test]
+        fn cp_106_every_cursor_survives_text_and_needs_no_escape_in_a_url(epoch in 1_u32.., position: u64) {
+            let cursor = cursor(epoch, position);
+            let mut bytes = Vec::new();
+            cursor.write_to(&mut bytes);
+            let text = String::from_utf8(bytes).unwrap();
+            prop_assert!(text.len() <= 27 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+            prop_assert_eq!(&text, &cursor.to_string());
+            prop_assert_eq!(Cursor::parse(&text), Ok(cursor));
+        }
+
+        #[test]
+        fn no_text_is_too_strange(text in "(d-)?[0-9A-Fa-f+,|-]{0,20}.{0,3}") {
+            if let Ok(cursor) = Cursor::parse(&text) {
+                prop_assert_eq!(Cursor::parse(&cursor.to_string()), Ok(cursor));
+            }
+        }
+    }
 }

@@ -199,3 +199,31 @@ impl<P, S> IdleQueue<P, S> {
         expired
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "room";
+
+    fn join(directory: &Directory<(), ()>) -> Membership<(), ()> {
+        directory.join(&TopicName::from(NAME), (), Position::ZERO)
+    }
+
+    #[test]
+    fn a_topic_joined_again_is_not_forgotten_for_an_earlier_turn() {
+        let directory = Directory::new();
+        let first = join(&directory);
+        directory.leave(&first.topic, first.key);
+        let stale = lock(&directory.idle).topics.pop_first().map(|(turn, _)| turn).unwrap();
+        let second = join(&directory);
+        assert!(Arc::ptr_eq(&first.topic, &second.topic));
+        assert_eq!(directory.forget(&first.topic, stale).topics, 0, "somebody reads it");
+        directory.leave(&second.topic, second.key);
+        assert_eq!(directory.forget(&first.topic, stale).topics, 0, "it is idle in another turn");
+        assert_eq!(directory.forget_beyond(0).topics, 1);
+        assert_eq!((directory.len(), directory.idle_len()), (0, 0));
+        assert_eq!(lock(&first.topic.state).life, Life::Collected);
+        assert!(!Arc::ptr_eq(&first.topic, &join(&directory).topic), "a name that returns is a new topic");
+    }
+}

@@ -97,3 +97,33 @@ impl Log {
 /// The log is full.
 #[derive(Debug)]
 pub(crate) struct NoRoom;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topic::TopicName;
+
+    #[test]
+    fn numbers_are_dense_over_all_topics() {
+        let log = Log::default();
+        let topics = ["a", "b"].map(|name| Topic::<_, ()>::new(TopicName::from(name), Position::ZERO));
+        for number in 1..=4 {
+            let topic = &topics[number % 2];
+            let position = log.append(topic, &mut lock(&topic.state).store, (), 0);
+            assert_eq!(position.get(), number as u64);
+            assert_eq!((log.head(), topic.last()), (position, position));
+        }
+        assert_eq!(topics.map(|topic| topic.last().get()), [4, 3]);
+    }
+
+    #[test]
+    fn room_is_claimed_up_to_the_limit_and_no_further() {
+        let log = Log::default();
+        assert!(log.try_reserve(60, 100).is_ok());
+        assert!(log.try_reserve(41, 100).is_err());
+        assert!(log.try_reserve(40, 100).is_ok());
+        log.evicted(Evicted { messages: 2, bytes: 100 });
+        assert!(log.try_reserve(1000, 100).is_ok(), "alone, a message may be as large as it likes");
+        assert_eq!((log.bytes(), log.evicted_total()), (1000, 2));
+    }
+}

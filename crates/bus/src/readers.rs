@@ -81,3 +81,60 @@ impl<S: Clone> Readers<S> {
         wake.extend(self.handles.iter().map(|handle| handle.reader.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn all(readers: &Readers<u32>) -> Vec<u32> {
+        let mut all = Vec::new();
+        readers.clone_into(&mut all);
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn a_key_outlives_the_moves_of_its_handle() {
+        let mut readers = Readers::new();
+        let [one, two, three] = [1, 2, 3].map(|reader| readers.insert(reader));
+        assert_eq!(readers.remove(one), Some(1));
+        assert_eq!(readers.remove(three), Some(3));
+        assert_eq!(readers.remove(three), None);
+        assert_eq!(all(&readers), [2]);
+        assert_eq!(readers.remove(two), Some(2));
+        assert!(readers.is_empty());
+    }
+
+    #[test]
+    fn a_topic_that_everybody_left_keeps_no_memory() {
+        let mut readers = Readers::new();
+        let keys = (0..100).map(|reader| readers.insert(reader)).collect::<Vec<_>>();
+        for key in keys {
+            readers.remove(key);
+        }
+        assert_eq!((readers.handles.capacity(), readers.places.capacity()), (0, 0));
+    }
+
+    proptest! {
+        #[test]
+        fn readers_agree_with_a_map(steps in vec((any::<bool>(), any::<prop::sample::Index>()), 0..100)) {
+            let mut readers = Readers::new();
+            let mut model = BTreeMap::new();
+            for (step, (joins, which)) in (0..).zip(steps) {
+                if joins || model.is_empty() {
+                    model.insert(step, readers.insert(step));
+                } else {
+                    let reader = *which.get(&model.keys().copied().collect::<Vec<_>>());
+                    prop_assert_eq!(readers.remove(model.remove(&reader).unwrap()), Some(reader));
+                }
+                prop_assert!(all(&readers).iter().eq(model.keys()));
+                prop_assert_eq!(readers.is_empty(), model.is_empty());
+            }
+        }
+    }
+}

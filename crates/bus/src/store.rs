@@ -119,3 +119,68 @@ impl<P> Store<P> {
         self.kept.range(passed.min(self.kept.len())..)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(positions: impl IntoIterator<Item = u64>) -> Store<()> {
+        let mut store = Store::new();
+        for position in positions {
+            store.push(Message { position: Position::new(position), cost: 10, payload: () });
+        }
+        store
+    }
+
+    fn since(store: &Store<()>, index: u64) -> Vec<u64> {
+        store.since(index).map(|message| message.position.get()).collect()
+    }
+
+    #[test]
+    fn indexes_stay_with_their_messages_when_older_ones_leave() {
+        let mut store = store([3, 5, 8, 13]);
+        assert_eq!(store.index_after(Position::new(5)), 2);
+        assert_eq!(store.evict_through(Position::new(4)), Evicted { messages: 1, bytes: 10 });
+        assert_eq!((store.first(), store.index_after(Position::new(5))), (1, 2));
+        assert_eq!(since(&store, 2), [8, 13]);
+        assert_eq!(since(&store, 0), [5, 8, 13], "an index that has left begins with what is left");
+        assert_eq!(since(&store, 9), []);
+    }
+
+    #[test]
+    fn a_place_between_two_messages_is_found() {
+        let store = store([3, 5, 8]);
+        let after = |position| store.index_after(Position::new(position));
+        assert_eq!([0, 2, 3, 4, 7, 8, 9].map(after), [0, 0, 1, 1, 2, 3, 3]);
+    }
+
+    #[test]
+    fn what_has_left_is_remembered_by_its_last_number() {
+        let mut store = store([3, 5]);
+        assert_eq!(store.evicted_through(), Position::ZERO);
+        assert_eq!(store.evict_through(Position::new(100)), Evicted { messages: 2, bytes: 20 });
+        assert_eq!((store.evicted_through(), store.oldest()), (Position::new(5), None));
+        assert_eq!(store.evict_through(Position::new(200)), Evicted::default());
+        assert_eq!(store.evicted_through(), Position::new(5), "only what was there can leave");
+    }
+
+    #[test]
+    fn room_is_made_by_count_and_by_bytes() {
+        let limits = Limits { topic_messages: 40, topic_bytes: 385, ..Limits::default() };
+        let mut by_count = store(1..=38);
+        assert_eq!(by_count.make_room(5, &limits), Evicted::default());
+        assert_eq!(by_count.make_room(6, &limits).messages, 1);
+        let limits = Limits { topic_bytes: usize::MAX, ..limits };
+        assert_eq!(store(1..=40).make_room(0, &limits).messages, 1);
+        assert_eq!(store(1..=3).make_room(usize::MAX, &Limits::default()).messages, 3);
+    }
+
+    #[test]
+    fn a_queue_that_was_long_once_gives_its_memory_back() {
+        let mut store = store(1..=1000);
+        let _ = store.evict_through(Position::new(900));
+        assert!(store.kept.capacity() <= 512);
+        let _ = store.evict_through(Position::new(1000));
+        assert_eq!(store.kept.capacity(), 0);
+    }
+}
