@@ -103,8 +103,6 @@ struct Witness {
     over: BTreeSet<LinkId>,
     callbacks: Vec<Effect>,
     adopted: bool,
-    /// The connection lives on elsewhere, and its end is not told here.
-    let_go: bool,
     /// Nobody may be given up before this.
     patience: Instant,
     forgotten: bool,
@@ -126,7 +124,6 @@ impl Witness {
             over: BTreeSet::new(),
             callbacks: Vec::new(),
             adopted: false,
-            let_go: false,
             forgotten: false,
         }
     }
@@ -203,10 +200,9 @@ impl Witness {
             Input::Started if self.opened == 0 && self.callbacks.is_empty() => {
                 self.patience = self.heard + self.timeouts.longest_grace();
             }
-            Input::Moved | Input::ShuttingDown => self.let_go = true,
             Input::Opened { .. } | Input::Started | Input::Wrote(_) | Input::Answered(_) | Input::Lost(_) => {
             }
-            Input::Aborted | Input::Disconnect | Input::Tick => {}
+            Input::Aborted | Input::Disconnect | Input::Moved | Input::ShuttingDown | Input::Tick => {}
         }
     }
 
@@ -288,7 +284,7 @@ impl Witness {
         let ends: Vec<usize> = (self.callbacks.iter().enumerate())
             .filter_map(|(index, callback)| matches!(callback, Effect::RaiseDisconnected(_)).then_some(index))
             .collect();
-        let must_end = !self.let_go && (self.adopted || !self.callbacks.is_empty());
+        let must_end = self.adopted || !self.callbacks.is_empty();
         let expected = if must_end { vec![self.callbacks.len() - 1] } else { vec![] };
         assert_eq!(ends, expected, "{:?}", self.callbacks);
     }

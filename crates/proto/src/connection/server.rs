@@ -111,6 +111,10 @@ pub enum Reason {
     TimedOut,
     /// The application disconnected it.
     DisconnectedByServer,
+    /// This server ends. The client is asked to reconnect, and may go on at another server under the same id.
+    ShuttingDown,
+    /// Another server carries the connection now: it is over here, but not for its client.
+    Replaced,
 }
 
 /// Whether a request for a connection may go on; to be asked before it is accepted.
@@ -222,11 +226,16 @@ impl ServerConnection {
                 self.end(Stage::Initializing, Ending::Disconnected, Reason::DisconnectedByServer)
             }
 
-            // The connection lives on elsewhere, so its end is not for this server to tell (1.4 T4, D-8).
-            (Awaited { .. } | Attached { .. } | Detached { .. }, Moved) => self.forget(Ending::Replaced),
-            (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, ShuttingDown) => {
-                self.forget(Ending::ShuttingDown)
+            // The connection lives on elsewhere: over here, and for that very reason nobody may think that the
+            // client is gone (D-8). No tombstone: it may come back.
+            (Attached { stage, .. } | Detached { stage, .. }, Moved) => {
+                self.leave(stage, Ending::Replaced, Reason::Replaced)
             }
+            (Attached { stage, .. } | Detached { stage, .. }, ShuttingDown) => {
+                self.leave(stage, Ending::ShuttingDown, Reason::ShuttingDown)
+            }
+            (Awaited { .. }, Moved) => self.forget(Ending::Replaced),
+            (Awaited { .. } | Ended { .. }, ShuttingDown) => self.forget(Ending::ShuttingDown),
             // 9.3: a stop of an unknown connection has no effect, so there is nothing to remember either.
             (Awaited { .. }, Aborted) => self.forget(Ending::Stopped),
 
@@ -304,12 +313,24 @@ impl ServerConnection {
 
     fn end(&mut self, stage: Stage, ending: Ending, reason: Reason) -> State {
         self.end_link(ending);
+        self.tell(stage, reason);
+        State::Ended { reason, until: self.now + self.timeouts.topic_time_to_live() }
+    }
+
+    /// The end of the connection on this server, not of the connection.
+    fn leave(&mut self, stage: Stage, ending: Ending, reason: Reason) -> State {
+        self.end_link(ending);
+        self.tell(stage, reason);
+        self.effects.push_back(Effect::Forget);
+        State::Forgotten
+    }
+
+    /// D-17: an application that was not told of the connection is not told of its end.
+    fn tell(&mut self, stage: Stage, reason: Reason) {
         match stage {
-            // D-17: an application that was not told of the connection is not told of its end.
             Stage::Initializing => {}
             Stage::Adopted | Stage::Started => self.effects.push_back(Effect::RaiseDisconnected(reason)),
         }
-        State::Ended { reason, until: self.now + self.timeouts.topic_time_to_live() }
     }
 
     fn forget(&mut self, ending: Ending) -> State {
@@ -540,10 +561,12 @@ mod tests {
     }
 
     #[test]
-    fn cp_154_cp_223_a_shutdown_ends_the_transport_and_is_not_the_end_of_the_connection() {
+    fn cp_154_cp_223_a_shutdown_ends_the_transport_and_says_so_and_the_client_may_come_back() {
         for kind in STREAMS.into_iter().chain([LongPolling]) {
             let mut server = Server::with_client(kind);
-            assert_eq!(server.at(1, Input::ShuttingDown), [End(link(1), Ending::ShuttingDown), Forget]);
+            let told = RaiseDisconnected(Reason::ShuttingDown);
+            assert_eq!(server.at(1, Input::ShuttingDown), [End(link(1), Ending::ShuttingDown), told, Forget]);
+            assert_eq!(server.machine.admits(), Admission::Forgotten);
         }
     }
 
@@ -616,12 +639,13 @@ mod tests {
     }
 
     #[test]
-    fn cp_224_a_connection_that_moved_to_another_server_is_dropped_silently_and_may_come_back() {
+    fn cp_224_a_connection_that_moved_to_another_server_is_replaced_not_timed_out_and_may_come_back() {
         let mut server = Server::with_client(WebSockets);
-        assert_eq!(server.at(9, Input::Moved), [End(link(1), Ending::Replaced), Forget]);
+        let told = RaiseDisconnected(Reason::Replaced);
+        assert_eq!(server.at(9, Input::Moved), [End(link(1), Ending::Replaced), told, Forget]);
         let mut server = Server::with_client(LongPolling);
         server.at(8, Input::Answered(link(1)));
-        assert_eq!(server.at(9, Input::Moved), [Forget]);
+        assert_eq!(server.at(9, Input::Moved), [told, Forget]);
         assert_eq!(server.machine.admits(), Admission::Forgotten);
     }
 
