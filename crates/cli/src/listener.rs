@@ -1,0 +1,315 @@
+//! Accepts physical connections and speaks HTTP/1.1 on them, tuned for many that are idle most of the time.
+//!
+//! Promises: never more connections than allowed (further ones wait in the system's queue); a peer that does not finish
+//! its request head, or vanishes without a word, loses its connection; stopping lets running answers finish.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Connections that the system may keep for us until we accept them: enough for a few thousand clients that come back
+/// in the same second. The system may allow fewer.
+const BACKLOG: u32 = 4096;
+
+/// The longest request head. Groups tokens travel in the query string and grow with the number of groups.
+const MAX_HEAD: usize = 64 * 1024;
+
+/// How long to pause when there is no room or the system has no more sockets for us, so that the loop does not spin.
+const BREATHER: Duration = Duration::from_millis(100);
+
+/// What a listener may spend on its peers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Physical connections at once.
+    pub(crate) connections: u32,
+    /// How long a peer may take for the head of its next request, which is also how long it may idle between two.
+    pub(crate) header: Duration,
+    /// How long bytes may stay unacknowledged before the peer counts as gone.
+    pub(crate) unacknowledged: Duration,
+}
+
+/// Why an address could not be listened on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindError {
+    #[error(
+        "{0} is in use: another program (or another heliostat) listens there; stop it, or choose another with --listen"
+    )]
+    InUse(SocketAddr),
+    #[error(
+        "{0} is not an address of this machine; use 127.0.0.1 for this machine only or 0.0.0.0 for all its addresses"
+    )]
+    NotOurs(SocketAddr),
+    #[error(
+        "{0} is not allowed for this user; ports below 1024 often are not, choose one above with --listen"
+    )]
+    NotAllowed(SocketAddr),
+    #[error("cannot listen on {0}: {1}")]
+    Other(SocketAddr, io::Error),
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    limits: Limits,
+}
+
+impl Listener {
+    pub(crate) fn bind(address: SocketAddr, limits: Limits) -> Result<Self, BindError> {
+        let open = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // A restart must not wait for the old connections' last packets.
+            #[cfg(unix)]
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        match open() {
+            Ok(tcp) => Ok(Self { tcp, limits }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(BindError::InUse(address)),
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Err(BindError::NotOurs(address)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(BindError::NotAllowed(address))
+            }
+            Err(error) => Err(BindError::Other(address, error)),
+        }
+    }
+
+    /// The address in use, with the port the system chose if it was asked to.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+
+    /// Serves until `stop` is done; then the socket is closed and nothing new is accepted.
+    ///
+    /// A connection that HTTP hands over, to a WebSocket, is no longer ours to count: `handed_over` says how many there
+    /// are. The stream itself is handed over bare, because a wrapper would cost every later read and write.
+    pub(crate) async fn serve<S, B>(
+        self,
+        service: S,
+        handed_over: impl Fn() -> u64,
+        stop: impl Future<Output = ()>,
+    ) -> Remaining
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<AnyError>,
+        B: Body<Data: Send, Error: Into<AnyError>> + Send + 'static,
+    {
+        let connections = TaskTracker::new();
+        let (stopping, stopped) = watch::channel(());
+        let mut stop = pin!(stop);
+        loop {
+            let next = async {
+                self.room(|| connections.len() as u64 + handed_over()).await;
+                self.accept().await
+            };
+            let stream = tokio::select! {
+                () = &mut stop => break,
+                stream = next => stream,
+            };
+            connections.spawn(speak_http(stream, service.clone(), self.limits.header, stopped.clone()));
+        }
+        Remaining { connections, stopping }
+    }
+
+    /// Waits until one more connection is allowed.
+    async fn room(&self, taken: impl Fn() -> u64) {
+        let limit = u64::from(self.limits.connections);
+        if taken() < limit {
+            return;
+        }
+        tracing::warn!(limit, "the limit of physical connections is reached; new ones wait until one closes");
+        while taken() >= limit {
+            tokio::time::sleep(BREATHER).await;
+        }
+    }
+
+    async fn accept(&self) -> TcpStream {
+        loop {
+            match self.tcp.accept().await {
+                Ok((stream, _)) => match self.tune(&stream) {
+                    Ok(()) => return stream,
+                    // The peer is gone again.
+                    Err(error) => tracing::debug!(%error, "a new physical connection could not be prepared"),
+                },
+                Err(error) if is_about_one_peer(&error) => {
+                    tracing::debug!(%error, "a physical connection ended before it was accepted");
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "no new physical connection can be accepted at the moment");
+                    tokio::time::sleep(BREATHER).await;
+                }
+            }
+        }
+    }
+
+    /// Small messages leave at once, and a peer that vanished silently is noticed.
+    fn tune(&self, stream: &TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let socket = SockRef::from(stream);
+        let limit = self.limits.unacknowledged;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(limit).with_interval(limit / 3))?;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_user_timeout(Some(limit))?;
+        Ok(())
+    }
+}
+
+fn is_about_one_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn speak_http<S, B>(stream: TcpStream, service: S, header: Duration, mut stopped: watch::Receiver<()>)
+where
+    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<AnyError>,
+    B: Body<Data: Send, Error: Into<AnyError>> + Send + 'static,
+{
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut http = pin!(http);
+    let result = tokio::select! {
+        result = http.as_mut() => result,
+        // The other end is dropped when the server stops.
+        _ = stopped.changed() => {
+            http.as_mut().graceful_shutdown();
+            http.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a physical connection ended with an error");
+    }
+}
+
+/// The connections that are left when a listener has stopped, without those that were handed over.
+#[derive(Debug)]
+#[must_use = "connections go on until `asked_to_close`"]
+pub(crate) struct Remaining {
+    connections: TaskTracker,
+    stopping: watch::Sender<()>,
+}
+
+impl Remaining {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Tells all connections to close after the answer they are giving, and waits until they have.
+    pub(crate) async fn asked_to_close(self) {
+        drop(self.stopping);
+        self.connections.close();
+        self.connections.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use hyper::service::service_fn;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    struct Running {
+        address: SocketAddr,
+        stop: oneshot::Sender<()>,
+        served: JoinHandle<Remaining>,
+    }
+
+    fn start(connections: u32, header: Duration) -> Running {
+        let limits = Limits { connections, header, unacknowledged: Duration::from_secs(30) };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
+        let address = listener.address().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let answer = service_fn(|_| async {
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hi"))))
+        });
+        let served = tokio::spawn(listener.serve(answer, || 0, async move { stopped.await.unwrap_or(()) }));
+        Running { address, stop, served }
+    }
+
+    /// Sends one request and reads to the end of the answer's body.
+    async fn ask(stream: &mut TcpStream) -> String {
+        stream.write_all(REQUEST).await.unwrap();
+        let (mut answer, mut buffer) = (Vec::new(), [0; 512]);
+        while !answer.ends_with(b"hi") {
+            let read = stream.read(&mut buffer).await.unwrap();
+            assert_ne!(read, 0, "the connection was closed before the answer");
+            answer.extend_from_slice(&buffer[..read]);
+        }
+        String::from_utf8(answer).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_above_the_limit_waits_until_another_closes() {
+        let running = start(1, PATIENCE);
+        let mut first = TcpStream::connect(running.address).await.unwrap();
+        ask(&mut first).await;
+        let mut second = TcpStream::connect(running.address).await.unwrap();
+        let mut answer = pin!(ask(&mut second));
+        assert!(tokio::time::timeout(Duration::from_millis(100), answer.as_mut()).await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(PATIENCE, answer).await.unwrap().starts_with("HTTP/1.1 200"));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_never_finishes_its_request_head_is_cut_off() {
+        let running = start(10, Duration::from_millis(50));
+        let mut slow = TcpStream::connect(running.address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHos").await.unwrap();
+        let mut rest = Vec::new();
+        tokio::time::timeout(PATIENCE, slow.read_to_end(&mut rest)).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn stopping_closes_idle_connections_and_accepts_no_new_ones() {
+        let running = start(10, PATIENCE);
+        let mut idle = TcpStream::connect(running.address).await.unwrap();
+        ask(&mut idle).await;
+        running.stop.send(()).unwrap();
+        let remaining = running.served.await.unwrap();
+        assert_eq!(remaining.count(), 1);
+        assert!(TcpStream::connect(running.address).await.is_err());
+        tokio::time::timeout(PATIENCE, remaining.asked_to_close()).await.unwrap();
+        assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_address_in_use_is_refused_with_what_to_do() {
+        let running = start(1, PATIENCE);
+        let limits = Limits { connections: 1, header: PATIENCE, unacknowledged: PATIENCE };
+        let error = Listener::bind(running.address, limits).unwrap_err().to_string();
+        assert!(error.contains("in use") && error.contains("--listen"), "{error}");
+        let error = Listener::bind(([192, 0, 2, 1], 0).into(), limits).unwrap_err().to_string();
+        assert!(error.contains("not an address of this machine"), "{error}");
+    }
+}

@@ -1,0 +1,116 @@
+//! `heliostat`: a SignalR server in one binary, with demo hubs and pages to try it.
+//!
+//! The parts from the outside in: `config` (one schema for flags, environment and file), `serve` (start and end in order),
+//! `listener` (physical connections), `site` (pages), `demo` (hubs). Exit codes: 0 done, 1 could not serve, 2 refused the
+//! configuration.
+
+mod config;
+mod demo;
+mod file_limit;
+mod listener;
+mod logging;
+mod serve;
+mod signals;
+mod site;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use config::{ConfigErrors, Configuration, Settings};
+
+const REFUSED: u8 = 2;
+
+/// SignalR for Rust: serves the official clients of ASP.NET SignalR 1.x and 2.x, unchanged
+#[derive(Debug, Parser)]
+#[command(name = "heliostat", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<Serve>),
+}
+
+/// Serve SignalR, with demo hubs and pages
+///
+/// Every setting can be a flag, an environment variable or a key in the file: --keep-alive, HELIOSTAT_KEEP_ALIVE and
+/// keep_alive are the same. A flag beats the environment, the environment beats the file.
+#[derive(Debug, Args)]
+struct Serve {
+    /// The settings file, TOML; without it heliostat.toml is read if it exists
+    #[arg(long, env = "HELIOSTAT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Check the configuration, print it with where each value comes from, and do not serve
+    #[arg(long)]
+    check: bool,
+
+    #[command(flatten)]
+    settings: Settings,
+}
+
+fn main() -> ExitCode {
+    let matches = match Arguments::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refused_by_parser(&error),
+    };
+    match Arguments::from_arg_matches(&matches) {
+        Ok(Arguments { command: Command::Serve(serve) }) => match matches.subcommand() {
+            Some((_, matches)) => run(&serve, matches),
+            None => ExitCode::from(REFUSED),
+        },
+        Err(error) => refused_by_parser(&error),
+    }
+}
+
+fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {
+    let configuration = match Configuration::load(&serve.settings, matches, serve.config.as_deref()) {
+        Ok(configuration) => configuration,
+        Err(errors) => return refused(&errors),
+    };
+    if serve.check {
+        // Whoever closed the pipe does not want to know.
+        let _ = std::io::stdout().write_all(configuration.to_toml().as_bytes());
+        return ExitCode::SUCCESS;
+    }
+    logging::start(&configuration.settings);
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (variable, nearest) in config::unknown_variables(variables) {
+        tracing::warn!(variable, nearest, "an environment variable that means nothing here is ignored");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let result = runtime.block_on(serve::serve(configuration));
+    // What is still running was given its time.
+    runtime.shutdown_background();
+    result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Help and version are answers, not refusals; the parser knows their exit codes.
+fn refused_by_parser(error: &clap::Error) -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    if let Some(errors) = config::bad_value(error, &arguments) {
+        return refused(&errors);
+    }
+    // As above: nobody is left to tell.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(REFUSED))
+}
+
+fn refused(errors: &ConfigErrors) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "{errors}");
+    ExitCode::from(REFUSED)
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!("{error}");
+    ExitCode::FAILURE
+}

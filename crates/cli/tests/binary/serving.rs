@@ -1,0 +1,138 @@
+//! The running binary: what it serves, and how it ends.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use super::process::{Folder, PATIENCE, Running, serve, text};
+
+#[test]
+fn the_start_page_lists_endpoints_hubs_methods_and_settings() {
+    let running = Running::start(&Folder::new(), &["--keep-alive", "7s"]);
+    let (head, page) = running.get("/");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    for part in [
+        "<code>/signalr</code>",
+        "<code>/echo</code>",
+        "ChatHub",
+        "StockTickerHub",
+        "MoveShapeHub",
+        "DiagnosticsHub",
+        "<code>say(room, text)</code>",
+        "href=\"/signalr/hubs\"",
+        "<code>keep_alive</code></td><td><code>7s</code></td><td>flag",
+        "Connections Connected",
+        env!("CARGO_PKG_VERSION"),
+    ] {
+        assert!(page.contains(part), "{part} is missing");
+    }
+}
+
+#[test]
+fn the_methods_on_the_start_page_are_those_of_the_proxy_script() {
+    let running = Running::start(&Folder::new(), &[]);
+    let (_, page) = running.get("/");
+    let (_, script) = running.get("/signalr/hubs");
+    let listed = page.matches("<li><code>").count();
+    let offered = script.matches("\": function (").count();
+    assert_eq!(listed, offered, "{script}");
+    for method in page.split("<li><code>").skip(1) {
+        let signature = method.split("</code>").next().unwrap();
+        let (name, parameters) = signature.split_once('(').unwrap();
+        let function = format!("\"{name}\": function ({parameters} {{");
+        assert!(script.contains(&function), "{function} is not in the script");
+    }
+}
+
+#[test]
+fn pages_and_files_are_served_under_a_strict_policy() {
+    let running = Running::start(&Folder::new(), &[]);
+    for path in [
+        "/chat",
+        "/stocks",
+        "/shape",
+        "/diagnostics",
+        "/status.json",
+        "/assets/style.css",
+        "/assets/vendor/jquery.signalR-2.4.3.min.js",
+    ] {
+        let (head, body) = running.get(path);
+        assert!(head.starts_with("HTTP/1.1 200"), "{path}: {head}");
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{path}: {head}");
+        assert!(!body.is_empty());
+    }
+    assert!(running.request("POST /chat").0.starts_with("HTTP/1.1 405"));
+    assert!(running.get("/nothing-here").0.starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn negotiate_tells_the_settings_in_force() {
+    let running =
+        Running::start(&Folder::new(), &["--disconnect-timeout", "60s", "--transports", "longPolling"]);
+    let (head, body) = running.get("/signalr/negotiate?clientProtocol=1.5");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(answer["DisconnectTimeout"], 60.0);
+    assert_eq!(answer["KeepAliveTimeout"], 40.0);
+    assert_eq!(answer["TryWebSockets"], false);
+}
+
+#[test]
+fn keys_in_a_folder_survive_a_restart() {
+    let folder = Folder::new();
+    let token = {
+        let running = Running::start(&folder, &["--data-dir", "keys"]);
+        let (_, body) = running.get("/signalr/negotiate?clientProtocol=1.5");
+        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+        answer["ConnectionToken"].as_str().unwrap().to_owned()
+    };
+    // Base64 has three characters that mean something else in a query.
+    let token = token.replace('%', "%25").replace('+', "%2B").replace('=', "%3D").replace('/', "%2F");
+    let ping = |running: &Running| {
+        let path = format!("/signalr/abort?transport=longPolling&clientProtocol=1.5&connectionToken={token}");
+        running.request(&format!("POST {path}")).0
+    };
+    assert!(ping(&Running::start(&folder, &["--data-dir", "keys"])).starts_with("HTTP/1.1 200"));
+    assert!(ping(&Running::start(&folder, &[])).starts_with("HTTP/1.1 400"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_the_server_in_time_even_with_an_idle_connection() {
+    for signal in ["-TERM", "-INT"] {
+        let mut running = Running::start(&Folder::new(), &[]);
+        running.get("/");
+        let mut idle = TcpStream::connect(running.address).unwrap();
+        idle.set_read_timeout(Some(PATIENCE)).unwrap();
+        let asked = Instant::now();
+        running.signal(signal);
+        assert_eq!(running.end().code(), Some(0));
+        assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+        // Reset or closed: both are an end.
+        assert!(matches!(idle.read(&mut [0; 8]), Ok(0) | Err(_)));
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_told_with_what_to_do() {
+    let folder = Folder::new();
+    let running = Running::start(&folder, &[]);
+    let output = serve(&folder).args(["--listen", &running.address.to_string()]).output().unwrap();
+    let (_, stderr) = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("is in use") && stderr.contains("--listen"), "{stderr}");
+}
+
+#[test]
+fn a_variable_that_means_nothing_is_warned_about_with_the_nearest_name() {
+    let folder = Folder::new();
+    let taken = Running::start(&folder, &[]);
+    // It ends at once, because the port is taken.
+    let output = serve(&folder)
+        .env("HELIOSTAT_KEEPALIVE", "5s")
+        .args(["--listen", &taken.address.to_string()])
+        .output()
+        .unwrap();
+    let (_, stderr) = text(&output);
+    assert!(stderr.contains("HELIOSTAT_KEEPALIVE") && stderr.contains("HELIOSTAT_KEEP_ALIVE"), "{stderr}");
+}
