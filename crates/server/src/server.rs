@@ -117,7 +117,6 @@ pub struct NotMapped {
 
 impl Server {
     /// Begins to put a server together.
-    #[must_use]
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
@@ -188,6 +187,18 @@ impl Server {
         let core = &self.core;
         core.counters.message_bus_topics_current.set(core.bus.statistics().topics);
         core.counters.snapshot()
+    }
+
+    /// Ends one SignalR connection: its client is told to stop, `disconnected` runs, and the id is refused from then on.
+    ///
+    /// Clients of protocol 1.2, 1.3 and 2.0 and later stop at once; those between stop when they find that they are refused (spec
+    /// 5.8). Says whether there was such a connection on this server.
+    pub fn disconnect(&self, id: ConnectionId) -> bool {
+        let record = self.core.registry.find(id).filter(|record| !record.is_over());
+        if let Some(record) = &record {
+            record.handle(&self.core, Input::Disconnect);
+        }
+        record.is_some()
     }
 
     /// Ends every transport connection and refuses new ones. Polls are answered with `"T":1`, so that their clients reconnect,
