@@ -12,7 +12,10 @@ const MOST_ARGUMENTS: usize = 12;
 /// The trait, and its implementations for targets.
 pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut item) = parse2::<ItemTrait>(item.clone()) else {
-        let error = syn::Error::new_spanned(&item, "`#[hub_client]` belongs to a trait: `#[hub_client] trait ChatClient { … }`");
+        let error = syn::Error::new_spanned(
+            &item,
+            "`#[hub_client]` belongs to a trait: `#[hub_client] trait ChatClient { … }`",
+        );
         return joined(&error, &item);
     };
     let implementations = implement(&arguments, &mut item);
@@ -44,7 +47,10 @@ fn implement(arguments: &TokenStream, item: &mut ItemTrait) -> syn::Result<Token
                 Err(mistake) => note(&mut error, mistake),
             },
             other => {
-                note(&mut error, syn::Error::new_spanned(other, "a client trait has methods and nothing else"));
+                note(
+                    &mut error,
+                    syn::Error::new_spanned(other, "a client trait has methods and nothing else"),
+                );
             }
         }
     }
@@ -77,7 +83,10 @@ fn method(function: &mut TraitItemFn) -> syn::Result<Option<TokenStream>> {
         function.attrs.extract_if(.., |attribute| attribute.path().is_ident("method")).collect();
     if function.default.is_some() {
         return match helpers.first() {
-            Some(helper) => Err(syn::Error::new_spanned(helper, "a method with a body is not a call to clients; remove this")),
+            Some(helper) => Err(syn::Error::new_spanned(
+                helper,
+                "a method with a body is not a call to clients; remove this",
+            )),
             None => Ok(None),
         };
     }
@@ -85,7 +94,8 @@ fn method(function: &mut TraitItemFn) -> syn::Result<Option<TokenStream>> {
     if let Some(asyncness) = &signature.asyncness {
         return Err(syn::Error::new_spanned(asyncness, "calls to clients never wait; remove `async`"));
     }
-    let shared = signature.receiver().is_some_and(|it| matches!(it.kind, ReceiverKind::Reference(_, _, None)));
+    let shared =
+        signature.receiver().is_some_and(|it| matches!(it.kind, ReceiverKind::Reference(_, _, None)));
     if !shared {
         return Err(syn::Error::new_spanned(&signature.ident, "calls to clients take `&self`, the target"));
     }
@@ -117,7 +127,9 @@ fn names_of(function: &TraitItemFn) -> syn::Result<Vec<&syn::Ident>> {
         }
     }
     if names.len() > MOST_ARGUMENTS {
-        let message = format!("a call to clients has at most {MOST_ARGUMENTS} arguments; put some of them into a struct");
+        let message = format!(
+            "a call to clients has at most {MOST_ARGUMENTS} arguments; put some of them into a struct"
+        );
         return Err(syn::Error::new_spanned(&function.sig.ident, message));
     }
     Ok(names)

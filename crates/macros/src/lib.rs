@@ -7,6 +7,11 @@
 //! Three steps, one module each: [`parse`] understands the attribute and the block, [`model`] holds what was understood, [`render`] writes
 //! code. Use the attributes through the `heliostat` crate; the generated code refers to it.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "syntax trees have dozens of variants and grow; whoever looks for one means exactly that one"
+)]
+
 mod hub_client;
 mod model;
 mod names;

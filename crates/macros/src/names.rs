@@ -23,7 +23,8 @@ fn with_first<I: Iterator<Item = char>>(part: &str, change: fn(char) -> I) -> St
 pub(crate) fn unknown_key(path: &syn::Path, place: &str, known: &[&str]) -> syn::Error {
     let written = path.get_ident().map(ToString::to_string).unwrap_or_default();
     let nearest = known.iter().min_by_key(|known| strsim::damerau_levenshtein(known, &written));
-    let near = nearest.filter(|known| strsim::damerau_levenshtein(known, &written) <= NEAR && !written.is_empty());
+    let near =
+        nearest.filter(|known| strsim::damerau_levenshtein(known, &written) <= NEAR && !written.is_empty());
     let all = known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(", ");
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     syn::Error::new_spanned(path, format!("unknown key in `{place}`{hint} (known: {all})"))

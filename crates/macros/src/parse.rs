@@ -4,8 +4,9 @@
 
 use proc_macro2::TokenStream;
 use syn::{
-    Attribute, FnArg, GenericParam, ImplItem, ImplItemFn, ItemImpl, LitBool, LitStr, Meta, Pat, PatType, ReceiverKind, ReturnType,
-    Signature, Type, TypeParamBound, meta::ParseNestedMeta, parse::Parser, parse2, spanned::Spanned,
+    Attribute, FnArg, GenericParam, ImplItem, ImplItemFn, ItemImpl, LitBool, LitStr, Meta, Pat, PatType,
+    ReceiverKind, ReturnType, Signature, Type, TypeParamBound, meta::ParseNestedMeta, parse::Parser, parse2,
+    spanned::Spanned,
 };
 
 use crate::{
@@ -27,7 +28,10 @@ pub(crate) struct Mistakes {
 /// Understands a hub.
 pub(crate) fn hub(arguments: TokenStream, block: TokenStream) -> Result<Hub, Mistakes> {
     let block: ItemImpl = parse2(block.clone()).map_err(|_| Mistakes {
-        error: syn::Error::new_spanned(&block, "`#[hub]` belongs to an `impl` block: `#[hub] impl ChatHub { … }`"),
+        error: syn::Error::new_spanned(
+            &block,
+            "`#[hub]` belongs to an `impl` block: `#[hub] impl ChatHub { … }`",
+        ),
         rest: block,
     })?;
     let mut errors = Errors::default();
@@ -75,7 +79,9 @@ fn type_name(block: &ItemImpl) -> syn::Result<String> {
         return Err(syn::Error::new_spanned(path, "`#[hub]` belongs to an `impl` block without a trait"));
     }
     match block.self_ty.as_ref() {
-        Type::Path(path) => path.path.segments.last().map(|segment| syn::ext::IdentExt::unraw(&segment.ident).to_string()),
+        Type::Path(path) => {
+            path.path.segments.last().map(|segment| syn::ext::IdentExt::unraw(&segment.ident).to_string())
+        }
         _ => None,
     }
     .ok_or_else(|| syn::Error::new_spanned(&block.self_ty, "a hub is a struct or an enum of your own"))
@@ -97,7 +103,9 @@ fn hub_key(hub: &mut Hub, key: &ParseNestedMeta<'_>) -> syn::Result<()> {
 
 fn hub_name(name: LitStr) -> syn::Result<LitStr> {
     match name.value() {
-        text if text.is_empty() => Err(syn::Error::new_spanned(name, "a hub's name has at least one character")),
+        text if text.is_empty() => {
+            Err(syn::Error::new_spanned(name, "a hub's name has at least one character"))
+        }
         text if text.contains('.') => {
             Err(syn::Error::new_spanned(name, "a hub's name has no dots: they separate hubs from groups"))
         }
@@ -108,13 +116,17 @@ fn hub_name(name: LitStr) -> syn::Result<LitStr> {
 /// One method of the block. Our attributes are taken off it even if something is wrong with them.
 fn function(hub: &mut Hub, item: &mut ImplItemFn) -> syn::Result<()> {
     let helpers: Vec<Attribute> = item.attrs.extract_if(.., |attribute| is_helper(attribute)).collect();
-    let conditions = item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
+    let conditions =
+        item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
     let roles = roles(&helpers)?;
     match roles.as_slice() {
         [] => {
             let function = understand(item, conditions, owned)?;
-            let mut method =
-                Method { name: Name::Implicit(camel_case(&item.sig.ident)), requirements: Vec::new(), function };
+            let mut method = Method {
+                name: Name::Implicit(camel_case(&item.sig.ident)),
+                requirements: Vec::new(),
+                function,
+            };
             for helper in &helpers {
                 method_attribute(&mut method, helper)?;
             }
@@ -129,9 +141,10 @@ fn function(hub: &mut Hub, item: &mut ImplItemFn) -> syn::Result<()> {
             attribute.meta.require_path_only()?;
             callback(hub, *role, attribute, item, conditions)
         }
-        [_, (_, second), ..] => {
-            Err(syn::Error::new_spanned(second, "a method is one callback; write a second method for the second one"))
-        }
+        [_, (_, second), ..] => Err(syn::Error::new_spanned(
+            second,
+            "a method is one callback; write a second method for the second one",
+        )),
     }
 }
 
@@ -144,7 +157,9 @@ enum Role {
 fn roles(helpers: &[Attribute]) -> syn::Result<Vec<(Role, &Attribute)>> {
     let role = |attribute: &Attribute| {
         let event = Event::ALL.into_iter().find(|event| attribute.path().is_ident(event.name()));
-        event.map(Role::Event).or_else(|| attribute.path().is_ident(REJOINING_GROUPS).then_some(Role::RejoiningGroups))
+        event
+            .map(Role::Event)
+            .or_else(|| attribute.path().is_ident(REJOINING_GROUPS).then_some(Role::RejoiningGroups))
     };
     Ok(helpers.iter().filter_map(|attribute| Some((role(attribute)?, attribute))).collect())
 }
@@ -194,13 +209,19 @@ fn callback(
     conditions: Vec<Attribute>,
 ) -> syn::Result<()> {
     let twice = |name: &str| {
-        Err(syn::Error::new_spanned(attribute, format!("this hub has a `#[{name}]` method already; do both things in one")))
+        Err(syn::Error::new_spanned(
+            attribute,
+            format!("this hub has a `#[{name}]` method already; do both things in one"),
+        ))
     };
     match role {
         Role::Event(event) => {
             let function = understand(item, conditions, owned)?;
             // Methods under different conditions may exclude one another; the compiler sees which remain.
-            let other = hub.callbacks.iter().any(|other| other.event == event && other.function.conditions.is_empty());
+            let other = hub
+                .callbacks
+                .iter()
+                .any(|other| other.event == event && other.function.conditions.is_empty());
             if other && function.conditions.is_empty() {
                 return twice(event.name());
             }
@@ -261,12 +282,16 @@ fn receiver(signature: &Signature) -> syn::Result<()> {
             receiver,
             "one hub serves all calls at the same time, so methods take `&self`; put what changes behind a `Mutex` or an atomic",
         )),
-        _ => Err(syn::Error::new_spanned(receiver, "one hub serves all calls at the same time, so methods take `&self`")),
+        _ => Err(syn::Error::new_spanned(
+            receiver,
+            "one hub serves all calls at the same time, so methods take `&self`",
+        )),
     }
 }
 
 fn generics(signature: &Signature) -> syn::Result<()> {
-    let generic = signature.generics.params.iter().find(|generic| !matches!(generic, GenericParam::Lifetime(_)));
+    let generic =
+        signature.generics.params.iter().find(|generic| !matches!(generic, GenericParam::Lifetime(_)));
     match generic {
         Some(generic) => Err(syn::Error::new_spanned(
             generic,
@@ -287,7 +312,10 @@ fn owned(kind: &Type) -> syn::Result<()> {
                 other => quote::ToTokens::to_token_stream(other).to_string(),
             };
             let owned = if owned.starts_with("a `") { owned } else { format!("`{owned}`") };
-            Err(syn::Error::new_spanned(kind, format!("parameters are owned by the call; use {owned} instead of a reference")))
+            Err(syn::Error::new_spanned(
+                kind,
+                format!("parameters are owned by the call; use {owned} instead of a reference"),
+            ))
         }
         Type::ImplTrait(_) => {
             Err(syn::Error::new_spanned(kind, "clients cannot choose type parameters; use a concrete type"))

@@ -48,11 +48,11 @@ pub(crate) fn hub(hub: &Hub) -> TokenStream {
 
             #[automatically_derived]
             impl #generics ::heliostat::Hub for #kind #conditions {
-                fn describe(self: ::std::sync::Arc<Self>) -> ::heliostat::__private::HubDescriptor {
+                fn describe(self: ::std::sync::Arc<Self>) -> ::heliostat::macro_support::HubDescriptor {
                     #(const { #inside })*
-                    let mut __descriptor = ::heliostat::__private::HubDescriptor::new(
+                    let mut __descriptor = ::heliostat::macro_support::HubDescriptor::new(
                         #name,
-                        ::heliostat::__private::Outgoing::#outgoing,
+                        ::heliostat::macro_support::Outgoing::#outgoing,
                     );
                     #(#requirements)*
                     #(#methods)*
@@ -67,8 +67,8 @@ pub(crate) fn hub(hub: &Hub) -> TokenStream {
 
 fn name(name: &Name) -> TokenStream {
     match name {
-        Name::Implicit(text) => quote!(::heliostat::__private::Name::Implicit(#text)),
-        Name::Explicit(text) => quote!(::heliostat::__private::Name::Explicit(#text)),
+        Name::Implicit(text) => quote!(::heliostat::macro_support::Name::Implicit(#text)),
+        Name::Explicit(text) => quote!(::heliostat::macro_support::Name::Explicit(#text)),
     }
 }
 
@@ -78,12 +78,12 @@ fn method(method: &Method) -> TokenStream {
     let handler = handler(&method.function, Finish::Answer);
     let requirements = method.requirements.iter().map(|requirement| requirement.render());
     let parameters = parameters.iter().map(|Parameter { name, kind }| {
-        quote_spanned!(kind.span()=> ::heliostat::__private::parameter::<_, #kind>(#name))
+        quote_spanned!(kind.span()=> ::heliostat::macro_support::parameter::<_, #kind>(#name))
     });
     quote! {
         #(#conditions)*
         __descriptor.method(
-            ::heliostat::__private::MethodDescriptor::new(#name, ::std::vec![#(#parameters),*], #handler)
+            ::heliostat::macro_support::MethodDescriptor::new(#name, ::std::vec![#(#parameters),*], #handler)
                 #(.authorize(#requirements))*
         );
     }
@@ -121,7 +121,7 @@ fn handler(function: &Function, finish: Finish) -> TokenStream {
     let Function { ident, parameters, completion, output, output_span, .. } = function;
     let names: Vec<_> = (0..parameters.len()).map(|index| format_ident!("__argument_{index}")).collect();
     let bound = parameters.iter().map(|Parameter { name, kind }| {
-        quote_spanned!(kind.span()=> ::heliostat::__private::next::<_, #kind>(&mut __binder, #name)?)
+        quote_spanned!(kind.span()=> ::heliostat::macro_support::next::<_, #kind>(&mut __binder, #name)?)
     });
     let wait = match completion {
         Completion::AtOnce => quote!(),
@@ -134,10 +134,10 @@ fn handler(function: &Function, finish: Finish) -> TokenStream {
         (Finish::Done, Output::Result) => "done_result",
     };
     let convert = Ident::new(convert, *output_span);
-    let convert = quote_spanned!(*output_span=> ::heliostat::__private::#convert);
+    let convert = quote_spanned!(*output_span=> ::heliostat::macro_support::#convert);
     let binder = match parameters.as_slice() {
         [] => quote!(),
-        _ => quote!(let mut __binder = ::heliostat::__private::bind(&__invocation);),
+        _ => quote!(let mut __binder = ::heliostat::macro_support::bind(&__invocation);),
     };
     // The method's own span makes "the future is not `Send`" point at the method.
     let call = quote_spanned!(ident.span()=> Self::#ident(&__hub, #(#names),*)#wait);
@@ -158,7 +158,10 @@ fn handler(function: &Function, finish: Finish) -> TokenStream {
 /// Expressions that do not evaluate if the hub makes no sense.
 fn checks(hub: &Hub) -> Vec<TokenStream> {
     let of_methods = hub.methods.iter().flat_map(|method| scope_checks(&method.function, Place::Method));
-    let of_callbacks = hub.callbacks.iter().flat_map(|callback| scope_checks(&callback.function, Place::Callback(callback.event)));
+    let of_callbacks = hub
+        .callbacks
+        .iter()
+        .flat_map(|callback| scope_checks(&callback.function, Place::Callback(callback.event)));
     of_methods.chain(of_callbacks).chain(overload_checks(&hub.methods)).collect()
 }
 
@@ -184,7 +187,7 @@ fn scope_checks(function: &Function, place: Place) -> impl Iterator<Item = Token
         };
         let place = format_ident!("{constant}");
         let check = quote_spanned! {kind.span()=>
-            ::std::assert!(::heliostat::__private::fits::<_, #kind>(::heliostat::__private::Place::#place), #message)
+            ::std::assert!(::heliostat::macro_support::fits::<_, #kind>(::heliostat::macro_support::Place::#place), #message)
         };
         under(&function.conditions, &[], &check)
     })
@@ -202,7 +205,8 @@ fn overload_checks(methods: &[Method]) -> Vec<TokenStream> {
                 second.name.text()
             );
             let (ours, theirs) = (sent(&second.function), sent(&first.function));
-            let check = quote_spanned!(second.function.ident.span()=> ::std::assert!(#ours != #theirs, #message));
+            let check =
+                quote_spanned!(second.function.ident.span()=> ::std::assert!(#ours != #theirs, #message));
             checks.push(under(&first.function.conditions, &second.function.conditions, &check));
         }
     }
@@ -211,7 +215,7 @@ fn overload_checks(methods: &[Method]) -> Vec<TokenStream> {
 
 fn sent(function: &Function) -> TokenStream {
     let kinds = function.parameters.iter().map(|parameter| &parameter.kind);
-    quote!((0usize #(+ ::heliostat::__private::is_sent::<_, #kinds>())*))
+    quote!((0usize #(+ ::heliostat::macro_support::is_sent::<_, #kinds>())*))
 }
 
 /// A check that is made only if the methods exist.

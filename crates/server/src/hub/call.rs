@@ -3,12 +3,7 @@
 //! Whatever goes wrong becomes an error *result*; a handler that panics costs its caller an error and nobody anything else. What the
 //! client learns of an error is chosen here and nowhere else (spec 7.3).
 
-use std::{
-    any::Any,
-    future::Future,
-    panic::AssertUnwindSafe,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::atomic::AtomicBool};
 
 use futures_util::FutureExt;
 use heliostat_proto::classic::{self, FailureKind, HubInvocation, HubResult, Outcome};

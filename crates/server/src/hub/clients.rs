@@ -62,44 +62,37 @@ impl Clients<FromOutside> {
 
 impl<C> Clients<C> {
     /// Every connection that listed the hub.
-    #[must_use]
     pub fn all(&self) -> Target {
         self.one(Signal::Everyone)
     }
 
     /// Every connection but these.
-    #[must_use]
     pub fn all_except(&self, ids: impl IntoIterator<Item: Borrow<ConnectionId>>) -> Target {
         self.all().except(ids)
     }
 
     /// One connection, wherever it lives.
-    #[must_use]
     pub fn client(&self, id: impl Borrow<ConnectionId>) -> Target {
         self.one(Signal::Connection(*id.borrow()))
     }
 
     /// Exactly these connections.
-    #[must_use]
     pub fn clients(&self, ids: impl IntoIterator<Item: Borrow<ConnectionId>>) -> Target {
         let topic = |id: ConnectionId| self.reach.topic(Signal::Connection(id));
         Target::new(self.reach.clone(), ids.into_iter().map(|id| topic(*id.borrow())).collect())
     }
 
     /// The members of one group.
-    #[must_use]
     pub fn group(&self, name: impl AsRef<str>) -> Target {
         self.groups([name])
     }
 
     /// The members of these groups.
-    #[must_use]
     pub fn groups(&self, names: impl IntoIterator<Item: AsRef<str>>) -> Target {
         self.named(names, |name| Signal::Group(name), TargetError::EmptyGroup)
     }
 
     /// The members of one group but these.
-    #[must_use]
     pub fn group_except(
         &self,
         name: impl AsRef<str>,
@@ -109,13 +102,11 @@ impl<C> Clients<C> {
     }
 
     /// All connections of one user. User ids are compared with case.
-    #[must_use]
     pub fn user(&self, id: impl AsRef<str>) -> Target {
         self.users([id])
     }
 
     /// All connections of these users.
-    #[must_use]
     pub fn users(&self, ids: impl IntoIterator<Item: AsRef<str>>) -> Target {
         self.named(ids, |id| Signal::User(id), TargetError::EmptyUser)
     }
@@ -145,25 +136,21 @@ impl Clients {
     }
 
     /// The connection that calls. Its copy of the call carries the state that the handler has changed.
-    #[must_use]
     pub fn caller(&self) -> Target {
         Target::caller(&self.origin.0)
     }
 
     /// Every connection but the caller.
-    #[must_use]
     pub fn others(&self) -> Target {
         self.all_except([self.origin.0.connection_id()])
     }
 
     /// The members of one group but the caller, who need not be a member.
-    #[must_use]
     pub fn others_in_group(&self, name: impl AsRef<str>) -> Target {
         self.group(name).except([self.origin.0.connection_id()])
     }
 
     /// The members of these groups but the caller.
-    #[must_use]
     pub fn others_in_groups(&self, names: impl IntoIterator<Item: AsRef<str>>) -> Target {
         self.groups(names).except([self.origin.0.connection_id()])
     }

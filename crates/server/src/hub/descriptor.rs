@@ -350,7 +350,7 @@ impl HubEntry {
         // Several fit: the error says so. None fits: optional arguments may be missing.
         let found = match only(overloads.iter().filter(exact)) {
             Found::None => only(overloads.iter().filter(lenient)),
-            found => found,
+            one_or_several @ (Found::One(_) | Found::Several) => one_or_several,
         };
         let (hub, method) = (self.name.clone(), method.to_owned());
         match found {
