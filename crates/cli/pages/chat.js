@@ -26,12 +26,24 @@
 
   /* Also after a reconnect: the server may be another one, or may have been restarted. */
   function enter() {
+    const known = you;
     call("join", room).done((view) => {
       you = view.you;
+      if (known && known !== you) {
+        rename(known);
+      }
       part("room").textContent = view.room;
       document.getElementById("room").value = view.room;
       document.getElementById("name").value = view.you;
       people(view.people);
+    });
+  }
+
+  function rename(name) {
+    call("rename", name).done((accepted) => {
+      you = accepted;
+      document.getElementById("name").value = you;
+      call("who", room).done(people);
     });
   }
 
@@ -102,10 +114,7 @@
   });
   part("rename").addEventListener("submit", (event) => {
     event.preventDefault();
-    call("rename", document.getElementById("name").value).done((name) => {
-      you = name;
-      call("who", room).done(people);
-    });
+    rename(document.getElementById("name").value);
   });
   part("say").addEventListener("submit", (event) => {
     event.preventDefault();

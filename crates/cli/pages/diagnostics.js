@@ -3,6 +3,9 @@
   "use strict";
 
   const PATIENCE = 10000;
+
+  /* What to begin with in the form; the other methods take texts or nothing. */
+  const EXAMPLES = { add: [20, 22], countdown: [5], sleep: [1000], query: ["transport"], echo: [{ any: ["value", 1] }] };
   const part = (name) => document.querySelector(`[data-${name}]`);
   const connection = $.hubConnection();
   const hub = connection.createHubProxy("diagnosticsHub");
@@ -168,6 +171,16 @@
     return element;
   }
 
+  function suggest() {
+    const select = document.getElementById("method");
+    const inside = select.selectedOptions[0].textContent.match(/\((.*)\)/)[1];
+    const texts = inside ? inside.split(", ").map(() => "hello") : [];
+    document.getElementById("arguments").value = JSON.stringify(EXAMPLES[select.value] || texts);
+  }
+
+  document.getElementById("method").value = "echo";
+  suggest();
+  document.getElementById("method").addEventListener("change", suggest);
   part("run").addEventListener("click", runAll);
   part("events-load").addEventListener("click", async () => {
     try {

@@ -47,12 +47,13 @@
     });
     const svg = document.createElementNS(SVG, "svg");
     svg.setAttribute("class", "spark");
-    svg.setAttribute("viewBox", `0 0 ${POINTS - 1} 20`);
+    svg.setAttribute("viewBox", `0 0 ${POINTS} 20`);
     svg.setAttribute("preserveAspectRatio", "none");
     svg.setAttribute("aria-hidden", "true");
     const line = document.createElementNS(SVG, "polyline");
     svg.append(line);
     const course = document.createElement("td");
+    course.className = "course";
     course.append(svg);
     element.append(head, ...cells, course);
     part("stocks").append(element);
@@ -100,7 +101,8 @@
   function points(prices) {
     const low = Math.min(...prices);
     const span = Math.max(...prices) - low || 1;
-    return prices.map((price, x) => `${x},${(18 - 16 * (price - low) / span).toFixed(1)}`).join(" ");
+    const first = POINTS - prices.length; // The newest is always at the right.
+    return prices.map((price, index) => `${first + index},${(18 - 16 * (price - low) / span).toFixed(1)}`).join(" ");
   }
 
   for (const button of document.querySelectorAll("[data-call]")) {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use heliostat::LenientStream;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -97,7 +98,8 @@ impl Listener {
     /// Serves until `stop` is done; then the socket is closed and nothing new is accepted.
     ///
     /// A connection that HTTP hands over, to a WebSocket, is no longer ours to count: `handed_over` says how many there
-    /// are. The stream itself is handed over bare, because a wrapper would cost every later read and write.
+    /// are. A wrapper of ours around the stream could count them, but would hide from the server that it is plain TCP,
+    /// and so cost every later read and write.
     pub(crate) async fn serve<S, B>(
         self,
         service: S,
@@ -186,7 +188,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(header)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(LenientStream::new(stream)), service)
         .with_upgrades();
     let mut http = pin!(http);
     let result = tokio::select! {

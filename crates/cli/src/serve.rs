@@ -12,7 +12,7 @@ use crate::config::{AllowedOrigins, ByteLimit, Configuration, CrossOrigin, Origi
 use crate::demo::{Demo, echo::EchoConnection};
 use crate::listener::{BindError, Limits, Listener};
 use crate::site::Site;
-use crate::{file_limit, signals};
+use crate::{file_limit, signals::StopSignals};
 
 /// Files that are open for other reasons than connections: the listener, logs, keys, the runtime's own.
 const OTHER_FILES: u64 = 64;
@@ -33,7 +33,7 @@ pub(crate) enum ServeError {
 /// Serves until a signal asks to stop.
 pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError> {
     let settings = &configuration.settings;
-    let stop = signals::stop_signals()?;
+    let mut signals = StopSignals::listen()?;
     let demo = Demo::default();
     let server = build(&configuration, &demo)?;
     let listener = Listener::bind(settings.listen.get(), limits(&configuration))?;
@@ -44,16 +44,19 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
 
     let web_sockets = || u64::try_from(server.metrics().connections_current_web_sockets).unwrap_or(0);
     let stopping = async {
-        let signal = stop.await;
+        let signal = signals.next().await;
         tracing::info!(signal, "stopping: no new connections, clients are told");
     };
     let remaining = listener.serve(site, web_sockets, stopping).await;
     tracing::info!(connections = remaining.count(), "waiting for connections to close");
     let deadline = settings.shutdown_timeout.get();
     let closed = async { tokio::join!(server.shutdown(), remaining.asked_to_close()) };
-    match tokio::time::timeout(deadline, closed).await {
-        Ok(_) => tracing::info!("stopped"),
-        Err(_) => tracing::warn!(?deadline, "stopped, although some connections were still open"),
+    tokio::select! {
+        _ = closed => tracing::info!("stopped"),
+        () = tokio::time::sleep(deadline) => {
+            tracing::warn!(?deadline, "stopped, although some connections were still open");
+        }
+        signal = signals.next() => tracing::warn!(signal, "stopped at once, because it was asked again"),
     }
     Ok(())
 }

@@ -74,9 +74,10 @@ fn rows<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
     let mut html = String::new();
     for cells in rows {
         html.push_str("        <tr>");
-        for cell in cells {
+        for (index, cell) in cells.into_iter().enumerate() {
+            let (open, close) = if index == 0 { ("<th scope=\"row\">", "</th>") } else { ("<td>", "</td>") };
             // Writing to a string cannot fail.
-            let _ = write!(html, "<td>{cell}</td>");
+            let _ = write!(html, "{open}{cell}{close}");
         }
         html.push_str("</tr>\n");
     }
@@ -108,10 +109,11 @@ fn endpoints(configuration: &Configuration) -> String {
 
 fn hubs() -> String {
     let card = |about: &demo::About| {
+        let wide = if about.methods.len() > 10 { " wide" } else { "" };
         let methods: String =
             about.methods.iter().map(|method| format!("<li>{}</li>", code(method))).collect();
         format!(
-            "      <article class=\"panel card\"><h3>{}</h3><p>{}</p><ul aria-label=\"Methods\">{methods}</ul>\
+            "      <article class=\"panel card{wide}\"><h3>{}</h3><p>{}</p><ul aria-label=\"Methods\">{methods}</ul>\
              <a href=\"{}\">Open the demo</a></article>\n",
             escape(about.hub),
             escape(about.purpose),
@@ -124,7 +126,11 @@ fn hubs() -> String {
 fn settings(configuration: &Configuration) -> String {
     let line = |(key, value, source): (String, String, Source)| {
         // The page is for everybody who can reach the server: no paths of this machine.
-        let value = if key == "data_dir" { "a folder".to_owned() } else { code(value.trim_matches('"')) };
+        let value = if key == "data_dir" {
+            "a folder".to_owned()
+        } else {
+            code(&value.trim_matches('"').replace(',', ", "))
+        };
         let from = match source {
             Source::Default => "default",
             Source::File { .. } => "file",
@@ -143,7 +149,7 @@ fn counters(metrics: &Metrics) -> String {
         // Writing to a string cannot fail.
         let _ = writeln!(
             html,
-            "        <tr><td>{name}</td><td class=\"number\" data-metric=\"{name}\">{value}</td></tr>"
+            "        <tr><th scope=\"row\">{name}</th><td class=\"number\" data-metric=\"{name}\">{value}</td></tr>"
         );
     }
     html

@@ -1,6 +1,6 @@
 //! The running binary: what it serves, and how it ends.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ fn the_start_page_lists_endpoints_hubs_methods_and_settings() {
         "DiagnosticsHub",
         "<code>say(room, text)</code>",
         "href=\"/signalr/hubs\"",
-        "<code>keep_alive</code></td><td><code>7s</code></td><td>flag",
+        "<code>keep_alive</code></th><td><code>7s</code></td><td>flag",
         "Connections Connected",
         env!("CARGO_PKG_VERSION"),
     ] {
@@ -78,6 +78,13 @@ fn negotiate_tells_the_settings_in_force() {
 }
 
 #[test]
+fn a_request_target_with_raw_quotes_is_understood() {
+    let running = Running::start(&Folder::new(), &[]);
+    let path = "/signalr/negotiate?clientProtocol=1.5&connectionData=[{\"Name\":\"ChatHub\"}]";
+    assert!(running.get(path).0.starts_with("HTTP/1.1 200"));
+}
+
+#[test]
 fn keys_in_a_folder_survive_a_restart() {
     let folder = Folder::new();
     let token = {
@@ -110,6 +117,27 @@ fn a_signal_ends_the_server_in_time_even_with_an_idle_connection() {
         assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
         // Reset or closed: both are an end.
         assert!(matches!(idle.read(&mut [0; 8]), Ok(0) | Err(_)));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_running_call_delays_the_end_until_the_deadline_or_the_second_signal() {
+    for signals in [1, 2] {
+        let mut running = Running::start(&Folder::new(), &["--shutdown-timeout", "1s"]);
+        let mut call = TcpStream::connect(running.address).unwrap();
+        // A request whose body never comes: it can neither be answered nor given up by anybody but the deadline.
+        write!(call, "POST /signalr/negotiate HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n").unwrap();
+        running.get("/");
+        let asked = Instant::now();
+        for _ in 0..signals {
+            running.signal("-TERM");
+            running.said("signal");
+        }
+        assert_eq!(running.end().code(), Some(0));
+        let took = asked.elapsed();
+        let range = if signals == 1 { 900..5_000 } else { 0..900 };
+        assert!(range.contains(&took.as_millis()), "{took:?}");
     }
 }
 

@@ -45,6 +45,12 @@ impl ChatHub {
         Ok(())
     }
 
+    /// Somebody came back. If the server was restarted in between, it knows them no more, and they keep their name.
+    #[reconnected]
+    async fn on_reconnected(&self, id: ConnectionId, request: Arc<Request>) -> Result<(), Failure> {
+        self.on_connected(id, request).await
+    }
+
     /// Enters a room; entering it twice is no mistake, so a page may do it again after a reconnect.
     async fn join(
         &self,
