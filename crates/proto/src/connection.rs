@@ -29,12 +29,14 @@
 //! assert_eq!(connection.poll_effect(), Some(Effect::SendKeepAlive(link)));
 //! ```
 
+mod link;
 mod server;
 mod state;
 mod timeouts;
 mod timer;
 
+pub use link::{Link, LinkId, Pulse};
 pub use server::{Admission, Effect, Ending, Input, Opening, Reason, ServerConnection};
-pub use state::{Link, LinkId, Stage, State};
+pub use state::{Stage, State};
 pub use timeouts::{KeepAlive, Setting, Timeouts, TimeoutsError};
 pub use timer::Heartbeat;

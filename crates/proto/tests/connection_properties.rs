@@ -44,11 +44,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(Opening::Reconnect),
         Just(Opening::Poll),
     ];
-    let news: [fn(LinkId) -> Input; 3] = [Input::Wrote, Input::Answered, Input::Lost];
+    let news: [fn(LinkId) -> Input; 4] = [Input::Wrote, Input::Heard, Input::Answered, Input::Lost];
     let step = prop_oneof![
         5 => (kind, how).prop_map(|(kind, how)| Step::Open(kind, how)),
         1 => Just(Step::OpenAgain),
-        8 => (prop::sample::select(news.to_vec()), prop_oneof![3 => Just(0), 1 => 0u64..4])
+        9 => (prop::sample::select(news.to_vec()), prop_oneof![3 => Just(0), 1 => 0u64..4])
             .prop_map(|(news, age)| Step::News(news, age)),
         3 => Just(Step::Plain(Input::Started)),
         2 => Just(Step::Plain(Input::Tick)),
@@ -88,6 +88,9 @@ struct Carrier {
     kind: TransportKind,
     opened_at: Instant,
     written_at: Instant,
+    heard_at: Instant,
+    /// When its client was asked whether it is there, unless it was heard since.
+    asked_at: Option<Instant>,
 }
 
 /// Watches a machine from outside, knows only what went in and what came out, and objects.
@@ -167,7 +170,7 @@ impl Witness {
         let effects: Vec<Effect> = std::iter::from_fn(|| self.machine.poll_effect()).collect();
         assert!(effects.len() <= 3, "{effects:?}");
         match before {
-            Admission::Welcome => self.note(input, &effects),
+            Admission::Welcome => self.note(input, at, &effects),
             Admission::Ended => {
                 if let Input::Opened { link, .. } = input {
                     assert_eq!(effects, [Effect::End(link, Ending::Disconnected)]);
@@ -182,11 +185,17 @@ impl Witness {
     }
 
     /// What the input itself says about the carrier.
-    fn note(&mut self, input: Input, effects: &[Effect]) {
+    fn note(&mut self, input: Input, at: Instant, effects: &[Effect]) {
         let carries = |id| self.carrier.is_some_and(|carrier| carrier.link == id);
         match input {
             Input::Wrote(id) if carries(id) => {
-                self.carrier = self.carrier.map(|carrier| Carrier { written_at: self.heard, ..carrier });
+                let wrote = |carrier: Carrier| Carrier { written_at: carrier.written_at.max(at), ..carrier };
+                self.carrier = self.carrier.map(wrote);
+            }
+            Input::Heard(id) if carries(id) => {
+                let is_news = |carrier: &Carrier| at > carrier.heard_at;
+                let heard = |carrier: Carrier| Carrier { heard_at: at, asked_at: None, ..carrier };
+                self.carrier = self.carrier.map(|old| if is_news(&old) { heard(old) } else { old });
             }
             Input::Lost(id) | Input::Answered(id) if carries(id) => self.detach(id),
             Input::Opened { link, kind, how } if !carries(link) => {
@@ -195,13 +204,16 @@ impl Witness {
                 assert!(ends.eq(replaced.as_ref()), "{effects:?}");
                 self.over.extend(self.carrier.map(|old| old.link));
                 self.adopted |= how == Opening::Poll && link.get() == 1 && self.callbacks.is_empty();
-                self.carrier = Some(Carrier { link, kind, opened_at: self.heard, written_at: self.heard });
+                let now = self.heard;
+                let carrier =
+                    Carrier { link, kind, opened_at: now, written_at: now, heard_at: now, asked_at: None };
+                self.carrier = Some(carrier);
             }
             Input::Started if self.opened == 0 && self.callbacks.is_empty() => {
                 self.patience = self.heard + self.timeouts.longest_grace();
             }
-            Input::Opened { .. } | Input::Started | Input::Wrote(_) | Input::Answered(_) | Input::Lost(_) => {
-            }
+            Input::Opened { .. } | Input::Started | Input::Wrote(_) | Input::Heard(_) => {}
+            Input::Answered(_) | Input::Lost(_) => {}
             Input::Aborted | Input::Disconnect | Input::Moved | Input::ShuttingDown | Input::Tick => {}
         }
     }
@@ -233,6 +245,7 @@ impl Witness {
                 assert!(self.heard >= carrier.written_at + every, "too early");
                 carrier.written_at = self.heard;
             }
+            Effect::SendPing(link) => self.check_ping(link),
             Effect::End(_, Ending::Replaced) if matches!(input, Input::Opened { .. }) => {} // seen in `note`
             Effect::End(link, ending) => self.check_end(link, ending, input),
             Effect::Forget => {
@@ -240,6 +253,17 @@ impl Witness {
                 self.forgotten = true;
             }
         }
+    }
+
+    fn check_ping(&mut self, link: LinkId) {
+        let carrier = self.carrier.as_mut().expect("something carries it");
+        assert_eq!((link, carrier.kind), (carrier.link, TransportKind::WebSockets));
+        let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
+        match carrier.asked_at {
+            None => assert!(self.heard >= carrier.heard_at + every, "too early"),
+            Some(at) => assert!(self.heard > at + every + self.timeouts.beat(), "asked twice"),
+        }
+        carrier.asked_at = Some(self.heard);
     }
 
     fn check_end(&mut self, link: LinkId, ending: Ending, input: Input) {
@@ -255,6 +279,11 @@ impl Witness {
             let is_poll = carrier.kind == TransportKind::LongPolling;
             assert!(is_poll || self.timeouts.keep_alive() == KeepAlive::Off, "streams are kept alive");
         }
+        if ending == Ending::Silent {
+            let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
+            assert!(self.heard >= carrier.heard_at + every * 2, "its client was heard");
+            assert!(carrier.asked_at.is_some_and(|at| self.heard >= at + every), "not asked in time");
+        }
         self.detach(link);
     }
 
@@ -268,6 +297,9 @@ impl Witness {
         }
         if let (Some(carrier), KeepAlive::Every(every)) = (self.carrier, self.timeouts.keep_alive()) {
             assert!(due.is_some_and(|due| due <= carrier.written_at + every), "the keep-alive would be late");
+            let pulse = carrier.asked_at.unwrap_or(carrier.heard_at) + every;
+            let is_watched = carrier.kind == TransportKind::WebSockets;
+            assert!(!is_watched || due.is_some_and(|due| due <= pulse), "the silence would last too long");
         }
         if self.carrier.is_none() && self.machine.admits() == Admission::Welcome {
             assert!(due.is_some_and(|due| due >= self.patience), "would be given up within the grace");
@@ -310,6 +342,32 @@ proptest! {
         witness.check_story();
     }
 
+    /// However its client is heard, and whatever is written: a WebSocket ends exactly two keep-alives after its
+    /// client was heard for the last time.
+    #[test]
+    fn a_half_open_web_socket_is_noticed_two_keep_alives_after_its_client_was_heard(
+        pauses in prop::collection::vec((0u64..19_000, any::<bool>()), 1..30),
+    ) {
+        let mut witness = Witness::new(Timeouts::default());
+        witness.step(&Step::Open(TransportKind::WebSockets, Opening::ConnectAtOnce));
+        let mut last_heard = witness.now;
+        for (pause, heard) in pauses {
+            let until = witness.now + Duration::from_millis(pause);
+            while witness.machine.poll_timeout().is_some_and(|due| due <= until) {
+                witness.step(&Step::TickWhenDue);
+            }
+            witness.now = until;
+            let is_over = until >= last_heard + Duration::from_secs(20);
+            prop_assert_eq!(witness.carrier.is_none(), is_over);
+            if is_over {
+                break;
+            }
+            let news = if heard { Input::Heard } else { Input::Wrote };
+            witness.step(&Step::News(news, 0));
+            last_heard = if heard { until } else { last_heard };
+        }
+    }
+
     /// Whatever is written when, a driver that ticks on time never lets a link be silent for longer than a
     /// keep-alive.
     #[test]
@@ -317,7 +375,7 @@ proptest! {
         pauses in prop::collection::vec(0u64..25_000, 1..30),
     ) {
         let mut witness = Witness::new(Timeouts::default());
-        witness.step(&Step::Open(TransportKind::WebSockets, Opening::ConnectAtOnce));
+        witness.step(&Step::Open(TransportKind::ServerSentEvents, Opening::ConnectAtOnce));
         let mut last_bytes = witness.now;
         for pause in pauses {
             let until = witness.now + Duration::from_millis(pause);

@@ -15,7 +15,7 @@ const OTHER: LinkId = LinkId::new(1);
 const THIS: LinkId = LinkId::new(2);
 const NEXT: LinkId = LinkId::new(3);
 
-/// A machine in the state under test, one second after the last thing that happened to it.
+/// A machine in the state under test.
 struct Case {
     name: &'static str,
     machine: ServerConnection,
@@ -32,6 +32,14 @@ impl Case {
         }
         while machine.poll_effect().is_some() {}
         Self { name, machine, start }
+    }
+
+    /// The same when it was time to do something.
+    fn once_ticked(mut self) -> Self {
+        let start = self.machine.poll_timeout().unwrap_or(self.start);
+        self.machine.handle(Input::Tick, start);
+        while self.machine.poll_effect().is_some() {}
+        Self { start, ..self }
     }
 
     /// One line of the table: the state that follows (`.` if it is the same) and the effects.
@@ -91,6 +99,7 @@ fn cases() -> Vec<Case> {
         Case::new("Attached Initializing", usual(), &attached(Stage::Initializing, WebSockets)),
         Case::new("Attached Adopted (longPolling)", usual(), &attached(Stage::Adopted, LongPolling)),
         Case::new("Attached Started", usual(), &started(WebSockets)),
+        Case::new("Attached Started, asked whether it is there", usual(), &started(WebSockets)).once_ticked(),
         Case::new("Attached Started (longPolling)", usual(), &started(LongPolling)),
         Case::new("Attached Started (no keep-alive)", silent(), &started(WebSockets)),
         Case::new("Attached Started (longPolling, no keep-alive)", silent(), &started(LongPolling)),
@@ -116,6 +125,8 @@ fn inputs(case: &Case) -> Vec<(&'static str, Input, Duration)> {
         ("Started", Input::Started, soon),
         ("Wrote, this link", Input::Wrote(THIS), soon),
         ("Wrote, another link", Input::Wrote(OTHER), soon),
+        ("Heard, this link", Input::Heard(THIS), soon),
+        ("Heard, another link", Input::Heard(OTHER), soon),
         ("Answered, this link", Input::Answered(THIS), soon),
         ("Answered, another link", Input::Answered(OTHER), soon),
         ("Lost, this link", Input::Lost(THIS), soon),

@@ -19,8 +19,9 @@
 //!
 //! - `open <link> [transport] connect | connect-at-once | reconnect | poll`: a receive request is accepted
 //! - `start`, `abort`, `disconnect`, `moved`, `shutdown`, `tick`: see `Input`
-//! - `wrote <link>`, `answered <link>`, `lose <link>`: news about a transport connection
+//! - `wrote <link>`, `heard <link>`, `answered <link>`, `lose <link>`: news about a transport connection
 //! - `advance <time>`: time passes; the driver ticks whenever the machine asked for it and writes keep-alives
+//! - `vanish`: the client goes without a word; until then it answers every ping at once
 //! - `sleep <time>`: time passes and the driver does not tick
 //! - `knock`: shows whether a request would be admitted
 //! - `die`: the server is gone with all it knew
@@ -136,6 +137,7 @@ struct Teller {
     kind: TransportKind,
     start: Instant,
     now: Instant,
+    vanished: bool,
     servers: BTreeMap<String, ServerConnection>,
     said: Vec<(Duration, String)>,
 }
@@ -144,7 +146,15 @@ impl Teller {
     #[expect(clippy::disallowed_methods, reason = "a test needs a start time")]
     fn new(timeouts: Timeouts, kind: TransportKind) -> Self {
         let (timeouts, start) = (Arc::new(timeouts), Instant::now());
-        Self { timeouts, kind, start, now: start, servers: BTreeMap::new(), said: Vec::new() }
+        Self {
+            timeouts,
+            kind,
+            start,
+            now: start,
+            vanished: false,
+            servers: BTreeMap::new(),
+            said: Vec::new(),
+        }
     }
 
     /// What was said since the last time, one line each.
@@ -169,6 +179,7 @@ impl Teller {
                 self.advance(until);
             }
             ["sleep", time] => self.now += seconds(time)?,
+            ["vanish"] => self.vanished = true,
             ["die"] => {
                 self.servers.remove(server).ok_or("there is no such server")?;
             }
@@ -206,6 +217,8 @@ impl Teller {
                 self.say(server, &format!("{link} <- keep-alive"));
                 self.handle(server, Input::Wrote(link));
             }
+            Effect::SendPing(link) if self.vanished => self.say(server, &format!("{link} <- ping")),
+            Effect::SendPing(link) => self.handle(server, Input::Heard(link)),
             Effect::Forget => {
                 self.say(server, "forgotten");
                 self.servers.remove(server);
@@ -235,6 +248,7 @@ fn parse(words: &[&str], usual: TransportKind) -> Result<Input, String> {
         }
         ["start"] => Input::Started,
         ["wrote", number] => Input::Wrote(link(number)?),
+        ["heard", number] => Input::Heard(link(number)?),
         ["answered", number] => Input::Answered(link(number)?),
         ["lose", number] => Input::Lost(link(number)?),
         ["abort"] => Input::Aborted,

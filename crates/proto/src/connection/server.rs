@@ -8,13 +8,16 @@
 //!   was reported as [`Input::Lost`] or [`Input::Answered`], never both.
 //! - No client is given up before its grace is over, and no keep-alive is sent into a link that was just
 //!   written to.
+//! - A WebSocket is taken for lost only if its client left a ping unanswered for a keep-alive, and was not
+//!   heard for two; and, by a driver that ticks on time, never later than that.
 //! - Nothing comes out after [`Effect::Forget`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::state::{Link, LinkId, Stage, State};
+use super::link::{Link, LinkId};
+use super::state::{Stage, State};
 use super::timeouts::Timeouts;
 use crate::transport_kind::TransportKind;
 
@@ -33,8 +36,11 @@ pub enum Input {
     },
     /// The client sent its start request (since 1.4).
     Started,
-    /// Bytes went out on this transport connection.
+    /// Bytes went out on this transport connection. May be told late, with the time at which they went out.
     Wrote(LinkId),
+    /// Something came from the client on this transport connection: a message, or the answer to a ping. May
+    /// be told late, with the time at which it came, but before the next [`Tick`](Self::Tick).
+    Heard(LinkId),
     /// This long poll was completed in the normal way; the client will poll again.
     Answered(LinkId),
     /// The physical connection under this transport connection is gone, or its client closed it.
@@ -77,6 +83,9 @@ pub enum Effect {
     RaiseDisconnected(Reason),
     /// Write a keep-alive, if this transport connection can carry one (a poll answered as JSONP cannot).
     SendKeepAlive(LinkId),
+    /// Write a WebSocket ping: nothing was heard from the client for a keep-alive, and its answer, which
+    /// browsers give by themselves, shows that it is still there.
+    SendPing(LinkId),
     /// Finish this transport connection, if it did not just finish by itself (a client may poll again before
     /// the answer to its last poll is reported). News about it is ignored from now on.
     End(LinkId, Ending),
@@ -95,6 +104,9 @@ pub enum Ending {
     ConnectionTimeout,
     /// Its client stopped and waits for it to end.
     Stopped,
+    /// Its client was not heard for two keep-alives and answered no ping: there is nobody to say anything to.
+    /// The physical connection is cut. The client may come back, as after every loss.
+    Silent,
     /// Its client must stop: it gets the frame that says so, and then the end.
     Disconnected,
     /// This server ends. A long poll gets a response that asks to reconnect.
@@ -155,7 +167,7 @@ impl ServerConnection {
     /// Something happened at `now`. Afterwards drain [`poll_effect`](Self::poll_effect).
     pub fn handle(&mut self, input: Input, now: Instant) {
         self.now = self.now.max(now);
-        self.state = self.next(input);
+        self.state = self.next(input, now);
     }
 
     /// What to do next, until there is nothing left.
@@ -185,9 +197,11 @@ impl ServerConnection {
         &self.state
     }
 
-    /// All transitions. A new state or input stops the build here until someone decides.
-    fn next(&mut self, input: Input) -> State {
-        use Input::{Aborted, Answered, Disconnect, Lost, Moved, Opened, ShuttingDown, Started, Tick, Wrote};
+    /// All transitions. A new state or input stops the build here until someone decides. `at` is when the
+    /// input happened, which may be before what is known already.
+    fn next(&mut self, input: Input, at: Instant) -> State {
+        use Input::{Aborted, Answered, Disconnect, Heard, Lost, Moved, Opened};
+        use Input::{ShuttingDown, Started, Tick, Wrote};
         use State::{Attached, Awaited, Detached, Ended, Forgotten};
         match (self.state, input) {
             // The newest receive request carries the connection; the one before it ends without callbacks.
@@ -213,7 +227,12 @@ impl ServerConnection {
                 Detached { stage: self.start(stage), since, until }
             }
 
-            (Attached { stage, link }, Wrote(id)) if id == link.id => self.write(stage, link),
+            (Attached { stage, link }, Wrote(id)) if id == link.id => {
+                Attached { stage, link: link.wrote(at) }
+            }
+            (Attached { stage, link }, Heard(id)) if id == link.id => {
+                Attached { stage, link: link.heard(at) }
+            }
             (Attached { stage, link }, Answered(id) | Lost(id)) if id == link.id => self.detach(stage, link),
 
             (Attached { stage, .. } | Detached { stage, .. }, Aborted) => {
@@ -243,22 +262,22 @@ impl ServerConnection {
                 self.effects.push_back(Effect::End(link.id, Ending::ConnectionTimeout));
                 self.detach(stage, link)
             }
-            (Attached { stage, link }, Tick) if self.is_past(link.keep_alive_due(&self.timeouts)) => {
-                self.effects.push_back(Effect::SendKeepAlive(link.id));
-                self.write(stage, link)
+            (Attached { stage, link }, Tick) if link.is_silent(self.now, &self.timeouts) => {
+                self.effects.push_back(Effect::End(link.id, Ending::Silent));
+                self.detach(stage, link)
             }
+            (Attached { stage, link }, Tick) => Attached { stage, link: self.keep_alive(link) },
             (Detached { stage, until, .. }, Tick) if until <= self.now => self.give_up(stage),
             (Awaited { until } | Ended { until, .. }, Tick) if until <= self.now => {
                 self.forget(Ending::Disconnected)
             }
 
             // News that comes too early or too late is normal on a network: it changes nothing.
-            (Awaited { .. } | Attached { .. } | Detached { .. }, Wrote(_) | Answered(_) | Lost(_) | Tick)
-            | (
-                Ended { .. },
-                Started | Wrote(_) | Answered(_) | Lost(_) | Aborted | Disconnect | Moved | Tick,
-            )
-            | (Forgotten, Opened { .. } | Started | Wrote(_) | Answered(_) | Lost(_))
+            (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, Wrote(_) | Heard(_))
+            | (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, Answered(_) | Lost(_))
+            | (Awaited { .. } | Detached { .. } | Ended { .. }, Tick)
+            | (Ended { .. }, Started | Aborted | Disconnect | Moved)
+            | (Forgotten, Opened { .. } | Started | Wrote(_) | Heard(_) | Answered(_) | Lost(_))
             | (Forgotten, Aborted | Disconnect | Moved | ShuttingDown | Tick) => self.state,
         }
     }
@@ -280,7 +299,7 @@ impl ServerConnection {
             (Opening::ConnectDelayed | Opening::Poll, Some(stage)) => (stage, None),
         };
         self.effects.extend(news);
-        State::Attached { stage, link: Link { id, kind, opened_at: self.now, written_at: self.now } }
+        State::Attached { stage, link: Link::new(id, kind, self.now) }
     }
 
     /// D-12: the application is told of the start once.
@@ -292,9 +311,18 @@ impl ServerConnection {
         Stage::Started
     }
 
-    /// D-9: the time to the next keep-alive counts from the last write.
-    fn write(&self, stage: Stage, link: Link) -> State {
-        State::Attached { stage, link: Link { written_at: self.now, ..link } }
+    /// D-9: the time to the next keep-alive counts from the last write, and that to a ping from the last
+    /// thing heard.
+    fn keep_alive(&mut self, mut link: Link) -> Link {
+        if self.is_past(link.keep_alive_due(&self.timeouts)) {
+            self.effects.push_back(Effect::SendKeepAlive(link.id));
+            link = link.wrote(self.now);
+        }
+        if self.is_past(link.ping_due(&self.timeouts)) {
+            self.effects.push_back(Effect::SendPing(link.id));
+            link = link.pinged(self.now);
+        }
+        link
     }
 
     /// D-18: the grace counts from the moment at which the transport connection was over.
@@ -355,7 +383,7 @@ mod tests {
 
     use super::*;
     use crate::connection::KeepAlive;
-    use Effect::{End, Forget, RaiseConnected, RaiseDisconnected, RaiseReconnected, SendKeepAlive};
+    use Effect::{End, Forget, RaiseConnected, RaiseDisconnected, RaiseReconnected, SendKeepAlive, SendPing};
     use TransportKind::{LongPolling, ServerSentEvents, WebSockets};
 
     const STREAMS: [TransportKind; 3] = [WebSockets, ServerSentEvents, TransportKind::ForeverFrame];
@@ -583,7 +611,7 @@ mod tests {
 
     #[test]
     fn cp_214_a_keep_alive_is_due_one_keep_alive_after_the_last_write() {
-        let mut server = Server::with_client(WebSockets);
+        let mut server = Server::with_client(ServerSentEvents);
         server.at(4, Input::Wrote(link(1)));
         assert_eq!(server.due(), Some(14));
         assert_eq!(server.at(13, Input::Tick), []);
@@ -608,6 +636,59 @@ mod tests {
         for kind in STREAMS {
             let mut server = Server::with_client(kind);
             for second in (10..1000).step_by(10) {
+                server.at(second - 1, Input::Heard(link(1)));
+                assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1))]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_web_socket_whose_client_answers_no_ping_is_lost_after_two_keep_alives() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(4, Input::Heard(link(1)));
+        assert_eq!(server.at(10, Input::Tick), [SendKeepAlive(link(1))]);
+        assert_eq!(server.at(14, Input::Tick), [SendPing(link(1))]);
+        assert_eq!(server.at(20, Input::Tick), [SendKeepAlive(link(1))], "it is asked once");
+        assert_eq!(server.due(), Some(24));
+        assert_eq!(server.at(24, Input::Tick), [End(link(1), Ending::Silent)]);
+        for late in [Input::Lost(link(1)), Input::Heard(link(1)), Input::Tick] {
+            assert_eq!(server.at(25, late), [], "it was over before");
+        }
+        assert_eq!(server.due(), Some(24 + 35), "the grace counts from the end");
+        assert_eq!(server.open(30, 2, WebSockets, Opening::Reconnect), [RaiseReconnected]);
+    }
+
+    #[test]
+    fn an_answer_to_a_ping_keeps_a_web_socket_however_late_it_is_told() {
+        let mut server = Server::with_client(WebSockets);
+        assert_eq!(server.at(10, Input::Tick), [SendKeepAlive(link(1)), SendPing(link(1))]);
+        server.at(18, Input::Wrote(link(1)));
+        server.at(11, Input::Heard(link(1)));
+        assert_eq!(server.at(20, Input::Tick), []);
+        assert_eq!(server.at(21, Input::Tick), [SendPing(link(1))], "ten seconds after it was heard");
+        server.at(11, Input::Heard(link(1)));
+        assert_eq!(server.due(), Some(28), "the keep-alive");
+        assert_eq!(server.at(31, Input::Tick), [End(link(1), Ending::Silent)], "old news is no answer");
+    }
+
+    #[test]
+    fn a_driver_that_slept_asks_again_before_it_takes_a_client_for_lost() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(10, Input::Tick);
+        let asks_again = [SendKeepAlive(link(1)), SendPing(link(1))];
+        assert_eq!(server.at(26, Input::Tick), asks_again, "the answer may be unread");
+        assert_eq!(server.at(36, Input::Tick), [End(link(1), Ending::Silent)]);
+    }
+
+    #[test]
+    fn nobody_is_pinged_who_cannot_answer() {
+        let silent = Timeouts::default().with_keep_alive(KeepAlive::Off).unwrap();
+        let mut server = Server::new(silent.with_connection(Duration::from_secs(1000)).unwrap());
+        server.open(0, 1, WebSockets, Opening::ConnectAtOnce);
+        assert_eq!(server.at(500, Input::Tick), [], "without keep-alives silence means nothing");
+        for kind in [ServerSentEvents, TransportKind::ForeverFrame, LongPolling] {
+            let mut server = Server::with_client(kind);
+            for second in (10..110).step_by(10) {
                 assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1))]);
             }
         }
@@ -696,7 +777,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_read_too_early_does_not_turn_time_back() {
-        let mut server = Server::with_client(WebSockets);
+        let mut server = Server::with_client(ServerSentEvents);
         server.at(9, Input::Wrote(link(1)));
         server.at(3, Input::Wrote(link(1)));
         assert_eq!(server.due(), Some(19));
@@ -713,6 +794,6 @@ mod tests {
 
     #[test]
     fn a_connection_costs_little_memory() {
-        assert!(size_of::<ServerConnection>() <= 128, "{}", size_of::<ServerConnection>());
+        assert!(size_of::<ServerConnection>() <= 144, "{}", size_of::<ServerConnection>());
     }
 }

@@ -14,12 +14,11 @@
 //! another server, this server ends, or a client is given up that never started here. [`Stage`] only moves
 //! forward, [`State::Ended`] is left only for [`State::Forgotten`], and that is never left.
 
-use std::fmt;
 use std::time::Instant;
 
+use super::link::Link;
 use super::server::Reason;
-use super::timeouts::{KeepAlive, Timeouts};
-use crate::transport_kind::TransportKind;
+use super::timeouts::Timeouts;
 
 /// What one server knows about a SignalR connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +69,7 @@ impl State {
     /// When something is due if nothing happens before.
     pub(super) fn due(&self, timeouts: &Timeouts) -> Option<Instant> {
         match self {
-            Self::Attached { link, .. } => {
-                [link.keep_alive_due(timeouts), link.expires(timeouts)].into_iter().flatten().min()
-            }
+            Self::Attached { link, .. } => link.due(timeouts),
             Self::Awaited { until } | Self::Detached { until, .. } | Self::Ended { until, .. } => {
                 Some(*until)
             }
@@ -91,56 +88,4 @@ pub enum Stage {
     Adopted,
     /// The application has been told that the connection is there.
     Started,
-}
-
-/// Which transport connection: numbered by the driver, each number used once within a SignalR connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkId(u64);
-
-impl LinkId {
-    /// Takes a number that no other transport connection of this SignalR connection has had.
-    #[must_use]
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for LinkId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-/// The transport connection that carries a SignalR connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Which one.
-    pub id: LinkId,
-    /// What it is.
-    pub kind: TransportKind,
-    /// When its receive request was accepted.
-    pub opened_at: Instant,
-    /// When it was last written to, or opened, or told to send a keep-alive.
-    pub written_at: Instant,
-}
-
-impl Link {
-    /// When it has been silent for too long, if silence matters.
-    pub(super) fn keep_alive_due(&self, timeouts: &Timeouts) -> Option<Instant> {
-        match timeouts.keep_alive() {
-            KeepAlive::Every(every) => Some(self.written_at + every),
-            KeepAlive::Off => None,
-        }
-    }
-
-    /// When it has been open for too long, if it may be.
-    pub(super) fn expires(&self, timeouts: &Timeouts) -> Option<Instant> {
-        timeouts.connection_timeout(self.kind).map(|limit| self.opened_at + limit)
-    }
 }

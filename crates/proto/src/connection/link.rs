@@ -1,0 +1,136 @@
+//! The transport connection that carries a SignalR connection, with the times that rule it.
+//!
+//! Both directions have a clock of their own: what was written rules the keep-alives that a client waits
+//! for, what was heard rules the pings by which a server notices that a client is gone although no packet
+//! ever said so. News may come late and in any order; a clock never goes back.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::timeouts::{KeepAlive, Timeouts};
+use crate::transport_kind::TransportKind;
+
+/// Which transport connection: numbered by the driver, each number used once within a SignalR connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(u64);
+
+impl LinkId {
+    /// Takes a number that no other transport connection of this SignalR connection has had.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// The transport connection that carries the SignalR connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Which one.
+    pub id: LinkId,
+    /// What it is.
+    pub kind: TransportKind,
+    /// When its receive request was accepted.
+    pub opened_at: Instant,
+    /// When it was last written to, or opened, or told to send a keep-alive.
+    pub written_at: Instant,
+    /// When something last came from its client, or it was opened.
+    pub heard_at: Instant,
+    /// Whether its client owes an answer.
+    pub pulse: Pulse,
+}
+
+/// Whether a client is known to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// It was heard and owes nothing.
+    Felt,
+    /// It was asked at this moment whether it is there, and has been silent since.
+    Asked(Instant),
+}
+
+impl Link {
+    pub(super) fn new(id: LinkId, kind: TransportKind, now: Instant) -> Self {
+        Self { id, kind, opened_at: now, written_at: now, heard_at: now, pulse: Pulse::Felt }
+    }
+
+    pub(super) fn wrote(self, at: Instant) -> Self {
+        Self { written_at: self.written_at.max(at), ..self }
+    }
+
+    /// A driver may report again what is known: that is no answer.
+    pub(super) fn heard(self, at: Instant) -> Self {
+        if at > self.heard_at { Self { heard_at: at, pulse: Pulse::Felt, ..self } } else { self }
+    }
+
+    pub(super) fn pinged(self, now: Instant) -> Self {
+        Self { pulse: Pulse::Asked(now), ..self }
+    }
+
+    /// When something is due if nothing happens before.
+    pub(super) fn due(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let pulse = [self.ping_due(timeouts), self.silent_from(timeouts)];
+        let others = [self.keep_alive_due(timeouts), self.expires(timeouts)];
+        pulse.into_iter().chain(others).flatten().min()
+    }
+
+    /// When nothing has been written for too long, if that matters.
+    pub(super) fn keep_alive_due(&self, timeouts: &Timeouts) -> Option<Instant> {
+        match timeouts.keep_alive() {
+            KeepAlive::Every(every) => Some(self.written_at + every),
+            KeepAlive::Off => None,
+        }
+    }
+
+    /// When its client is to be asked whether it is there, if it can be. A driver that ticks more than a beat
+    /// late has slept, perhaps with the answer unread before it: it has to ask again.
+    pub(super) fn ping_due(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let every = self.answers_pings(timeouts)?;
+        Some(match self.pulse {
+            Pulse::Felt => self.heard_at + every,
+            Pulse::Asked(at) => at + every + timeouts.beat(),
+        })
+    }
+
+    /// From when its client's silence means that it is gone.
+    fn silent_from(&self, timeouts: &Timeouts) -> Option<Instant> {
+        match self.pulse {
+            Pulse::Felt => None,
+            Pulse::Asked(at) => self.answers_pings(timeouts).map(|every| at + every),
+        }
+    }
+
+    /// Whether its client has left a ping unanswered for a keep-alive.
+    pub(super) fn is_silent(&self, now: Instant, timeouts: &Timeouts) -> bool {
+        let slept = self.ping_due(timeouts).is_none_or(|again| again < now);
+        !slept && self.silent_from(timeouts).is_some_and(|from| from <= now)
+    }
+
+    /// When it has been open for too long, if it may be.
+    pub(super) fn expires(&self, timeouts: &Timeouts) -> Option<Instant> {
+        timeouts.connection_timeout(self.kind).map(|limit| self.opened_at + limit)
+    }
+
+    /// How long its client may take to answer a ping, if it would: only WebSockets have pings.
+    fn answers_pings(&self, timeouts: &Timeouts) -> Option<Duration> {
+        match (self.kind, timeouts.keep_alive()) {
+            (TransportKind::WebSockets, KeepAlive::Every(every)) => Some(every),
+            (TransportKind::WebSockets, KeepAlive::Off)
+            | (
+                TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling,
+                _,
+            ) => None,
+        }
+    }
+}
