@@ -45,6 +45,7 @@ mod protect;
 mod server;
 mod settings;
 mod topic;
+mod trace;
 mod transport;
 mod user;
 
@@ -76,6 +77,6 @@ pub use persistent_connection::{
 };
 pub use protect::{KeyRing, KeyRingError};
 pub use server::{NotMapped, Server};
-pub use settings::{MessageBuffer, Settings};
+pub use settings::{LateReturn, MessageBuffer, Settings};
 pub use transport::response_body::ResponseBody;
 pub use user::User;

@@ -22,7 +22,7 @@ use crate::{
     groups::{GroupError, Membership},
     http::request::Request,
     server::Core,
-    topic,
+    topic, trace,
 };
 
 /// A connection type of the application's own, mapped at a path with [`ServerBuilder::map`](crate::ServerBuilder::map).
@@ -381,7 +381,7 @@ impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
                 Ok(Ok(())) => Received::Nothing,
                 Ok(Err(failure)) => Received::Failed(failure),
                 Err(_) => {
-                    tracing::error!("a persistent connection's handler panicked; its connection goes on");
+                    tracing::error!(target: trace::PERSISTENT_CONNECTION, "a persistent connection's handler panicked; its connection goes on");
                     Received::Failed(Failure::new("the handler panicked"))
                 }
             }

@@ -29,6 +29,7 @@ use crate::{
     persistent_connection::PersistentContext,
     protect::Protector,
     settings::Settings,
+    trace,
     transport::Link,
 };
 
@@ -218,7 +219,7 @@ impl Server {
             }
         };
         if tokio::time::timeout(AT_MOST, all_ended).await.is_err() {
-            tracing::warn!("some transport connections did not end within {AT_MOST:?}");
+            tracing::warn!(target: trace::HEARTBEAT, "some transport connections did not end within {AT_MOST:?}");
         }
     }
 }
@@ -293,12 +294,12 @@ impl Core {
     /// A reader found that messages had fallen out of the bus before it came for them.
     pub(crate) fn lost(&self, connection: ConnectionId, count: u64) {
         self.counters.messages_lost_total.add(count);
-        tracing::warn!(%connection, count, "messages were lost: the message buffer was too small for this reader");
+        tracing::warn!(target: trace::MESSAGE_BUS, %connection, count, "messages were lost: the message buffer was too small for this reader");
     }
 
     /// A client came back with a cursor that this server cannot honour.
     pub(crate) fn gap(&self, connection: ConnectionId) {
         self.counters.gaps_reported_total.increment();
-        tracing::debug!(%connection, "the cursor is of another log; the connection goes on from now");
+        tracing::debug!(target: trace::MESSAGE_BUS, %connection, "the cursor is of another log; the connection goes on from now");
     }
 }

@@ -20,6 +20,18 @@ pub struct Settings {
     /// The largest message that a client may send, in bytes, over any transport; `None` is unlimited. Default: 64 KiB
     /// (spec 11.1, D-10).
     pub max_incoming_message: Option<usize>,
+    /// What happens to a client that comes back after its connection has timed out. Default: it is told to stop.
+    pub late_return: LateReturn,
+}
+
+/// What happens to a client that comes back after its connection has timed out (D-1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LateReturn {
+    /// It is told to stop: `reconnected` never follows `disconnected`, as SignalR's documentation promises.
+    #[default]
+    Stop,
+    /// It goes on under its id, and `reconnected` runs after `disconnected`, as SignalR 2.1 and later do.
+    Continue,
 }
 
 /// How much of the past is kept for clients that come back. When a bound is reached, the oldest messages go first.
@@ -39,6 +51,7 @@ impl Default for Settings {
             long_poll_delay: Duration::ZERO,
             message_buffer: MessageBuffer::default(),
             max_incoming_message: Some(64 * 1024),
+            late_return: LateReturn::default(),
         }
     }
 }

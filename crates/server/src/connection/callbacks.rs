@@ -14,7 +14,7 @@ use std::{
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, trace};
 
 /// The callbacks of one connection that are due or running.
 #[derive(Debug)]
@@ -125,11 +125,11 @@ impl Callbacks {
 /// Runs a handler to its end; a panic is a failure like any other, with its own log line.
 async fn finish(work: BoxFuture<'static, Result<(), Failure>>) -> Result<(), Failure> {
     let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!("a lifetime handler panicked; its connection goes on");
+        tracing::error!(target: trace::CONNECTION, "a lifetime handler panicked; its connection goes on");
         Err(Failure::new("the handler panicked"))
     });
     if let Err(failure) = &result {
-        tracing::debug!(%failure, "a lifetime handler failed");
+        tracing::debug!(target: trace::CONNECTION, %failure, "a lifetime handler failed");
     }
     result
 }

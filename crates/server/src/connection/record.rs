@@ -22,6 +22,8 @@ use crate::{
     application::{Admission, Context},
     http::request::Request,
     server::Core,
+    settings::LateReturn,
+    trace,
     transport::Link,
 };
 
@@ -39,6 +41,8 @@ struct State {
     /// The transport connection that is open, if one is.
     link: Option<Arc<Link>>,
     next_link: u64,
+    /// Up to when the machine knows of the link's writing and hearing.
+    told: Option<(Instant, Instant)>,
     /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
     owner: Option<Owner>,
 }
@@ -67,7 +71,7 @@ impl fmt::Debug for Record {
 impl Record {
     pub(crate) fn new(core: &Core, id: ConnectionId) -> Arc<Self> {
         let machine = ServerConnection::new(core.timeouts.clone(), core.now());
-        let state = State { machine, link: None, next_link: 1, owner: None };
+        let state = State { machine, link: None, next_link: 1, told: None, owner: None };
         Arc::new(Self {
             id,
             callbacks: Arc::default(),
@@ -92,6 +96,7 @@ impl Record {
         let link = build(id);
         state.owner = Some(Owner { admission: arrival.admission, request: arrival.request });
         let replaced = state.link.replace(Arc::clone(&link));
+        state.told = Some((link.written_at(), link.heard_at()));
         let opened = Input::Opened { link: id, kind: arrival.kind, how: arrival.opening };
         let mut endings = self.step(core, &mut state, opened, core.now());
         drop(state);
@@ -147,11 +152,27 @@ impl Record {
     }
 
     /// A deadline may have come.
+    ///
+    /// Whoever writes to a socket or hears from it only leaves the time behind, so that no publisher ever takes this lock. Here the
+    /// machine is told, in the order of those times, and of each time once.
     pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
-        // Writes only leave their time behind, so that a publisher never takes this lock.
-        let wrote = self.lock().link.as_ref().map(|link| (link.id, link.written_at()));
-        if let Some((link, at)) = wrote {
-            self.handle_at(core, Input::Wrote(link), at);
+        let mut past = Vec::new();
+        {
+            let mut state = self.lock();
+            if let Some(link) = state.link.clone() {
+                let (wrote, heard) = (link.written_at(), link.heard_at());
+                let told = state.told.replace((wrote, heard));
+                past.extend(
+                    (told.map(|told| told.0) != Some(wrote)).then_some((wrote, Input::Wrote(link.id))),
+                );
+                past.extend(
+                    (told.map(|told| told.1) != Some(heard)).then_some((heard, Input::Heard(link.id))),
+                );
+                past.sort_by_key(|(at, _)| *at);
+            }
+        }
+        for (at, input) in past {
+            self.handle_at(core, input, at);
         }
         self.handle_at(core, Input::Tick, now);
     }
@@ -187,6 +208,11 @@ impl Record {
                         link.keep_alive();
                     }
                 }
+                Effect::SendPing(id) => {
+                    if let Some(link) = state.link.as_ref().filter(|link| link.id == id) {
+                        link.ping();
+                    }
+                }
                 Effect::End(id, ending) => endings.push((id, ending)),
                 Effect::Forget => core.forget(self),
             }
@@ -199,6 +225,7 @@ impl Record {
 
     fn raise_connected(&self, core: &Arc<Core>, state: &State) {
         core.counters.connections_connected.increment();
+        tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
         if let Some(owner) = &state.owner {
             let work = owner.admission.connected(self.context(core, &owner.request));
             self.callbacks.push(Callback::Connected(work));
@@ -207,18 +234,24 @@ impl Record {
 
     fn raise_reconnected(&self, core: &Arc<Core>, state: &State) {
         core.counters.connections_reconnected.increment();
+        tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
         if let Some(owner) = &state.owner {
             let work = owner.admission.reconnected(self.context(core, &owner.request));
             self.callbacks.push(Callback::Other(work));
         }
     }
 
-    fn raise_disconnected(&self, core: &Arc<Core>, state: &State, reason: Reason) {
+    fn raise_disconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State, reason: Reason) {
         core.counters.connections_disconnected.increment();
+        tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
         self.ended.cancel();
         if let Some(owner) = &state.owner {
             let work = owner.admission.disconnected(self.context(core, &owner.request), reason);
             self.callbacks.push(Callback::Other(work.map(Ok).boxed()));
+        }
+        // The original keeps no tombstone: a client that comes back is a stranger that reconnects.
+        if reason == Reason::TimedOut && core.settings.late_return == LateReturn::Continue {
+            core.forget(self);
         }
     }
 

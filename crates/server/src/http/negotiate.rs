@@ -16,6 +16,7 @@ use crate::{
     endpoint::{EndpointOptions, Negotiation},
     protect::ConnectionToken,
     server::Core,
+    trace,
 };
 
 /// Answers a negotiate request whose endpoint clients find at `url`.
@@ -52,7 +53,7 @@ fn accept(
 ) -> Answer {
     let mut random = [0; 16];
     if let Err(error) = getrandom::fill(&mut random) {
-        tracing::error!(%error, "no random numbers for a connection id");
+        tracing::error!(target: trace::PERSISTENT_CONNECTION, %error, "no random numbers for a connection id");
         return bare(StatusCode::INTERNAL_SERVER_ERROR);
     }
     let id = ConnectionId::from_random(random);

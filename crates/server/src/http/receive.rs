@@ -23,6 +23,7 @@ use crate::{
     connection::{Arrival, Outcome, Record},
     protect::GroupsToken,
     server::Core,
+    trace,
     transport::{
         Framing, Initializes, Link, LinkSeed, response_body::ResponseBody, stop_response, web_sockets,
     },
@@ -188,7 +189,7 @@ async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: Upgrade) {
             web_sockets::carry(link, upgraded, max).await;
         }
         Err(error) => {
-            tracing::debug!(connection = %link.record.id, %error, "the client went away during the upgrade");
+            trace::transport_refused(link.kind, link.record.id, error);
             link.close(Input::Lost(link.id));
         }
     }

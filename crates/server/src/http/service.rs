@@ -32,6 +32,7 @@ use crate::{
     endpoint::Jsonp,
     protect::{ConnectionToken, ConnectionTokenError},
     server::{Endpoint, Server},
+    trace,
     transport::response_body::ResponseBody,
 };
 
@@ -101,7 +102,7 @@ impl HeliostatService {
         };
         if answer.status().is_client_error() || answer.status().is_server_error() {
             self.server.core.counters.requests_refused_total.increment();
-            tracing::debug!(status = answer.status().as_u16(), "a request was refused");
+            tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = answer.status().as_u16(), "a request was refused");
         }
         if let Some(origin) = allow {
             cross_origin::allow(&mut answer, origin);
@@ -352,7 +353,7 @@ impl Visit<'_> {
             Received::Nothing => bare(StatusCode::OK),
             Received::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
             Received::Failed(failure) => {
-                tracing::debug!(%failure, "a handler failed on a message");
+                tracing::debug!(target: trace::PERSISTENT_CONNECTION, %failure, "a handler failed on a message");
                 bare(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }

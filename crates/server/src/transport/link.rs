@@ -30,7 +30,7 @@ use crate::{
     encoded::{Command, Outgoing},
     http::request::Request,
     server::Core,
-    topic,
+    topic, trace,
 };
 
 /// The reason that a client reads when the server has ended its connection (spec 5.8, `E`).
@@ -70,8 +70,11 @@ pub(crate) struct Link {
     keep_alive_due: AtomicBool,
     ending: OnceLock<LinkEnd>,
     closed: AtomicBool,
+    ping_due: AtomicBool,
     /// Nanoseconds after `core.started` of the last write.
     written_at: AtomicU64,
+    /// Nanoseconds after `core.started` at which the client last said anything.
+    heard_at: AtomicU64,
 }
 
 impl fmt::Debug for Link {
@@ -145,13 +148,16 @@ impl Link {
             keep_alive_due: AtomicBool::new(false),
             ending: OnceLock::new(),
             closed: AtomicBool::new(false),
+            ping_due: AtomicBool::new(false),
             written_at: AtomicU64::new(core.nanoseconds_since_start()),
+            heard_at: AtomicU64::new(core.nanoseconds_since_start()),
         });
         let subscription = core.bus.subscribe(Arc::clone(&link), topics, start);
         if subscription.start_gap().is_some() {
             core.gap(seed.connection);
         }
         *link.lock_reader() = Some(Reader::new(core, &seed, subscription));
+        trace::transport_opened(seed.kind, seed.connection);
         core.counters.current(seed.kind).increment();
         core.counters.message_bus_subscribers_current.increment();
         core.counters.message_bus_subscribers_total.increment();
@@ -176,6 +182,20 @@ impl Link {
     pub(crate) fn keep_alive(self: &Arc<Self>) {
         self.keep_alive_due.store(true, Ordering::Release);
         self.notify();
+    }
+
+    /// The client has been silent for long: ask whether it is still there (WebSockets only).
+    pub(crate) fn ping(self: &Arc<Self>) {
+        if self.socket.get().is_some_and(|socket| socket.holds_back()) {
+            self.heard();
+        }
+        self.ping_due.store(true, Ordering::Release);
+        self.notify();
+    }
+
+    /// Whether a ping is due; asked once.
+    pub(crate) fn takes_ping(&self) -> bool {
+        self.ping_due.swap(false, Ordering::AcqRel)
     }
 
     /// The server wants this transport connection to end, for the first reason that is given.
@@ -265,9 +285,10 @@ impl Link {
                 Some(reader.last(&self.core, |head| head.reconnect()))
             }
             // A poll is always answered, so that the client that waits for it goes on (spec 9.3).
-            (TransportKind::LongPolling, Ending::Replaced | Ending::ConnectionTimeout | Ending::Stopped) => {
-                Some(reader.last(&self.core, |head| head))
-            }
+            (
+                TransportKind::LongPolling,
+                Ending::Replaced | Ending::ConnectionTimeout | Ending::Stopped | Ending::Silent,
+            ) => Some(reader.last(&self.core, |head| head)),
             (
                 TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame,
                 _,
@@ -280,8 +301,17 @@ impl Link {
         self.written_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
     }
 
+    /// The client said something: a message, or the answer to a ping.
+    pub(crate) fn heard(&self) {
+        self.heard_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+    }
+
     pub(crate) fn written_at(&self) -> Instant {
         self.core.started + Duration::from_nanos(self.written_at.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn heard_at(&self) -> Instant {
+        self.core.started + Duration::from_nanos(self.heard_at.load(Ordering::Relaxed))
     }
 
     /// The transport connection is over; `input` says how. Whatever comes first counts.
@@ -296,6 +326,7 @@ impl Link {
             self.core.counters.message_bus_subscribers_current.decrement();
         }
         drop(reader);
+        trace::transport_closed(self.kind, self.record.id, input);
         self.record.handle(&self.core, input);
     }
 

@@ -28,7 +28,7 @@ use tungstenite::{
 };
 
 use super::{Framing, Link, io::Io, link::End};
-use crate::application::Received;
+use crate::{application::Received, trace};
 
 /// tungstenite's default of 128 KiB per socket would be thirty times the memory budget (design 7).
 const READ_BUFFER: usize = 1024;
@@ -36,6 +36,8 @@ const READ_BUFFER: usize = 1024;
 const KEEP_BACKLOG: usize = 4 * 1024;
 /// Calls of one connection that may run at once. Beyond it the socket is not read: the client is slowed down, nobody else.
 const MAX_CONCURRENT_CALLS: usize = 128;
+/// An empty ping: every client answers by itself, and no application hears of it.
+const PING: &[u8] = &[0x89, 0x00];
 /// How long the client may take to answer our close frame (spec 6.2).
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 
@@ -128,7 +130,7 @@ pub(crate) async fn say_and_close(upgraded: Upgraded, frame: &[u8], max_message:
         if state.backlog.is_empty() && state.phase == Phase::Open {
             state.close(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() });
         }
-        match state.read() {
+        match state.read(|| {}) {
             Some(News::Gone) => Poll::Ready(()),
             _ if state.phase == Phase::Broken => Poll::Ready(()),
             _ => Poll::Pending,
@@ -142,7 +144,9 @@ pub(crate) async fn say_and_close(upgraded: Upgraded, frame: &[u8], max_message:
 async fn dispatch(link: &Arc<Link>, socket: &Arc<Socket>, text: &str) {
     link.core.counters.connection_messages_sent_total.increment();
     if link.record.callbacks.is_connecting() {
+        socket.running_calls.fetch_add(MAX_CONCURRENT_CALLS, Ordering::AcqRel);
         link.record.callbacks.connected().await;
+        socket.running_calls.fetch_sub(MAX_CONCURRENT_CALLS, Ordering::AcqRel);
     }
     let mut work = link.admission.received(link.context(), text);
     socket.running_calls.fetch_add(1, Ordering::AcqRel);
@@ -170,10 +174,10 @@ fn finish(link: &Arc<Link>, socket: &Socket, received: Received) {
         // Spec 2.10, row 21: dropped, without an answer; the socket stays.
         Received::Malformed(why) => {
             link.core.counters.requests_refused_total.increment();
-            tracing::debug!(connection = %link.record.id, %why, "a message broke the protocol and was dropped");
+            trace::transport_refused(link.kind, link.record.id, why);
         }
         Received::Failed(failure) => {
-            tracing::debug!(connection = %link.record.id, %failure, "a handler failed on a message");
+            tracing::debug!(target: trace::CONNECTION, connection = %link.record.id, %failure, "a handler failed");
         }
     }
 }
@@ -203,6 +207,11 @@ impl Socket {
         }
     }
 
+    /// Whether the client is not read at the moment, so that its silence means nothing.
+    pub(crate) fn holds_back(&self) -> bool {
+        self.running_calls.load(Ordering::Acquire) >= MAX_CONCURRENT_CALLS
+    }
+
     /// Queues a reply; the next [`Socket::pump`] writes it.
     fn reply(&self, frame: Bytes) {
         self.replies.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
@@ -221,14 +230,16 @@ impl Socket {
             if due.end == End::Yes {
                 state.phase = Phase::Ending;
             }
+            let ping = link.takes_ping().then(|| Bytes::from_static(PING));
             if due.bytes.is_some() || !replies.is_empty() {
                 link.wrote();
             }
-            match due.bytes {
-                None if replies.is_empty() => break,
-                Some(bytes) if replies.is_empty() => state.send(bytes),
-                bytes => {
-                    replies.iter().chain(&bytes).for_each(|frame| state.backlog.extend_from_slice(frame));
+            match (due.bytes, ping) {
+                (None, None) if replies.is_empty() => break,
+                (Some(bytes), None) if replies.is_empty() => state.send(bytes),
+                (bytes, ping) => {
+                    let frames = replies.iter().chain(&bytes).chain(&ping);
+                    frames.for_each(|frame| state.backlog.extend_from_slice(frame));
                 }
             }
         }
@@ -242,11 +253,7 @@ impl Socket {
         link.register(context.waker());
         let mut state = self.lock();
         state.socket.get_mut().wake_with(context.waker());
-        let news = if self.running_calls.load(Ordering::Acquire) < MAX_CONCURRENT_CALLS {
-            state.read()
-        } else {
-            None
-        };
+        let news = if self.holds_back() { None } else { state.read(|| link.heard()) };
         state.flush_library();
         let ended = state.phase == Phase::Ending && state.backlog.is_empty();
         let broken = state.phase == Phase::Broken;
@@ -348,10 +355,14 @@ impl State {
         }
     }
 
-    /// The next whole message, if one has arrived.
-    fn read(&mut self) -> Option<News> {
+    /// The next whole message, if one has arrived. Whatever arrives, `heard` is told.
+    fn read(&mut self, heard: impl Fn()) -> Option<News> {
         loop {
-            return match self.socket.read() {
+            let read = self.socket.read();
+            if read.is_ok() {
+                heard();
+            }
+            return match read {
                 Ok(Message::Text(text)) => Some(News::Text(text)),
                 Ok(Message::Binary(_)) => Some(violation(CloseCode::Unsupported, "text messages only")),
                 // Answering them is the library's business; after a close it will say that the connection is closed.
