@@ -1,0 +1,121 @@
+//! A server at work, and the roads to it.
+
+use std::{net::SocketAddr, time::Duration};
+
+use heliostat::{LenientStream, Server, User};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
+use tower_service::Service;
+
+use crate::client::{Answer, Ask, Exchange, Line, Socket};
+
+/// Bytes under way in memory, one direction.
+const IN_FLIGHT: usize = 64 * 1024;
+/// How long an answer may take; with stopped time no time at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server at work. Cheap to clone: all clones are the same site.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) server: Server,
+    road: Road,
+}
+
+/// How bytes get there.
+#[derive(Clone, Copy, Debug)]
+enum Road {
+    /// Through memory: the clock may be stopped.
+    Memory,
+    Tcp(SocketAddr),
+}
+
+impl Site {
+    /// Reached through memory.
+    pub(crate) fn in_memory(server: Server) -> Self {
+        Self { server, road: Road::Memory }
+    }
+
+    /// Reached over TCP on this machine.
+    pub(crate) async fn on_tcp(server: Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let serving = server.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                serve(serving.clone(), stream);
+            }
+        });
+        Self { server, road: Road::Tcp(address) }
+    }
+
+    pub(crate) async fn dial(&self) -> Line {
+        match self.road {
+            Road::Memory => self.dial_narrow(IN_FLIGHT),
+            Road::Tcp(address) => Box::new(TcpStream::connect(address).await.expect("the server listens")),
+        }
+    }
+
+    /// A line through memory that holds only so many bytes.
+    pub(crate) fn dial_narrow(&self, bytes: usize) -> Line {
+        let (ours, theirs) = tokio::io::duplex(bytes);
+        serve(self.server.clone(), theirs);
+        Box::new(ours)
+    }
+
+    /// The whole answer.
+    pub(crate) async fn ask(&self, ask: &Ask) -> Answer {
+        let whole = async { self.open(ask).await.whole().await };
+        tokio::time::timeout(PATIENCE, whole).await.unwrap_or_else(|_| panic!("no whole answer to {ask:?}"))
+    }
+
+    /// The answer as soon as its head is there.
+    pub(crate) async fn open(&self, ask: &Ask) -> Exchange {
+        let line = self.dial().await;
+        let begun = tokio::time::timeout(PATIENCE, Exchange::begin(line, ask)).await;
+        begun.ok().flatten().unwrap_or_else(|| panic!("no answer to {ask:?}"))
+    }
+
+    pub(crate) async fn socket(&self, ask: &Ask) -> Result<Socket, Answer> {
+        let line = self.dial().await;
+        tokio::time::timeout(PATIENCE, Socket::open(line, ask)).await.expect("an answer to the upgrade")
+    }
+
+    /// The status of the answer to a request that is given in full; `None` if the server only hangs up.
+    pub(crate) async fn status_of(&self, request: &[u8]) -> Option<u16> {
+        let line = self.dial().await;
+        let begun = tokio::time::timeout(PATIENCE, Exchange::begin_with(line, request)).await;
+        begun.expect("an answer or an end").map(|exchange| exchange.head.status)
+    }
+
+    /// A counter by SignalR's name for it.
+    pub(crate) fn counter(&self, name: &str) -> i64 {
+        let metrics = self.server.metrics();
+        let found = metrics.iter().find(|(other, _)| *other == name);
+        found.unwrap_or_else(|| panic!("there is no counter '{name}'")).1
+    }
+}
+
+/// Serves one physical connection, as an application would: an authentication layer, then SignalR.
+fn serve(server: Server, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+    let heliostat = server.service();
+    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
+        if let Some(user) = authenticated(request.headers()) {
+            request.extensions_mut().insert(user);
+        }
+        heliostat.clone().call(request)
+    });
+    let io = TokioIo::new(LenientStream::new(stream));
+    tokio::spawn(async move {
+        // A client that goes away in the middle is what many tests are about.
+        _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades().await;
+    });
+}
+
+/// The tests' authentication: the header `X-User` is believed.
+fn authenticated(headers: &http::HeaderMap) -> Option<User> {
+    headers.get("x-user").and_then(|name| name.to_str().ok()).map(User::new)
+}
