@@ -3,8 +3,6 @@
 use std::fmt::{Display, Formatter, Result as Written};
 use std::path::PathBuf;
 
-use heliostat::TimeoutsError;
-
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -44,7 +42,7 @@ pub(crate) enum ConfigError {
     BadValue { place: Source, key: String, value: String, why: String },
 
     #[error("{place}: {key}: {why}")]
-    Timeouts { place: Source, key: &'static str, why: TimeoutsError },
+    Timeouts { place: Source, key: &'static str, why: String },
 }
 
 fn hint(nearest: Option<&str>) -> String {

@@ -129,7 +129,11 @@ fn checked_together(
 ) -> Result<Configuration, ConfigError> {
     let refused = |key: &'static str| {
         let place = sources.get(key).cloned().unwrap_or(Source::Default);
-        move |why: TimeoutsError| ConfigError::Timeouts { place, key, why }
+        move |error: TimeoutsError| {
+            // The library speaks to programmers; here the same value has another spelling.
+            let why = error.to_string().replace("`KeepAlive::Off`", "\"off\"");
+            ConfigError::Timeouts { place, key, why }
+        }
     };
     let disconnect = settings.disconnect_timeout.get();
     let mut timeouts = Timeouts::new(disconnect).map_err(refused("disconnect_timeout"))?;

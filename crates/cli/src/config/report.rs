@@ -32,6 +32,11 @@ impl Configuration {
             .collect();
         let width = lines.iter().map(|(setting, _)| setting.len()).max().unwrap_or(0).min(60);
         let mut text = "# The settings in force, and where each came from.\n".to_owned();
+        if self.settings.data_dir.is_none() {
+            text.push_str(
+                "# data_dir is not set: keys live in memory, and a restart ends all connections.\n",
+            );
+        }
         for (setting, source) in lines {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{setting:width$}  # {source}");
