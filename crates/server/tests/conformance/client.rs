@@ -79,6 +79,11 @@ impl Ask {
         self
     }
 
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
+        self.headers.retain(|(other, _)| other != name);
+        self
+    }
+
     /// With a form as its body, and no content type.
     pub(crate) fn form(self, fields: &[(&str, &str)]) -> Self {
         let fields: Vec<_> =

@@ -19,3 +19,6 @@ mod site;
 
 mod endpoints;
 mod errors;
+mod jsonp_and_cors;
+mod negotiation;
+mod tokens;
