@@ -4,7 +4,7 @@
 //! calls methods by. All it takes away are its own helper attributes. Mistakes are reported where they were made, by their meaning and
 //! not by the generated code's troubles.
 //!
-//! Three steps, one module each: [`parse`] understands the attribute and the block, [`model`] holds what was understood, [`render`] writes
+//! Three steps, one module each: `parse` understands the attribute and the block, `model` holds what was understood, `render` writes
 //! code. Use the attributes through the `heliostat` crate; the generated code refers to it.
 
 #![expect(

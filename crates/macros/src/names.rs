@@ -49,7 +49,7 @@ mod tests {
         ];
         for (rust, wire) in cases {
             let ident = match rust.strip_prefix("r#") {
-                Some(raw) => proc_macro2::Ident::new_raw(raw, proc_macro2::Span::call_site()),
+                Some(raw) => Ident::new_raw(raw, proc_macro2::Span::call_site()),
                 None => format_ident!("{rust}"),
             };
             assert_eq!(camel_case(&ident), wire);

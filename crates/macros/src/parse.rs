@@ -331,7 +331,12 @@ fn any_type(_kind: &Type) -> syn::Result<()> {
 fn parameter(input: &PatType, index: usize) -> Parameter {
     let name = match input.pat.as_ref() {
         Pat::Ident(pattern) => syn::ext::IdentExt::unraw(&pattern.ident).to_string(),
-        _ => format!("argument{index}"),
+        _ => String::new(),
+    };
+    // An underscore only tells the compiler that the parameter is not used.
+    let name = match name.trim_start_matches('_') {
+        "" => format!("argument{index}"),
+        name => name.to_owned(),
     };
     Parameter { name, kind: input.ty.clone() }
 }

@@ -2,7 +2,7 @@
 //!
 //! What only the compiler can know (which parameters clients send) is checked by constants whose evaluation fails with our words.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, spanned::Spanned};
 
@@ -78,15 +78,12 @@ fn method(method: &Method) -> TokenStream {
     let handler = handler(&method.function, Finish::Answer);
     let requirements = method.requirements.iter().map(|requirement| requirement.render());
     let parameters = parameters.iter().map(|Parameter { name, kind }| {
-        quote_spanned!(kind.span()=> ::heliostat::macro_support::parameter::<_, #kind>(#name))
+        quote_spanned!(at(kind.span())=> ::heliostat::macro_support::parameter::<_, #kind>(#name))
     });
-    quote! {
-        #(#conditions)*
-        __descriptor.method(
-            ::heliostat::macro_support::MethodDescriptor::new(#name, ::std::vec![#(#parameters),*], #handler)
-                #(.authorize(#requirements))*
-        );
-    }
+    let described = quote_spanned! {at(method.function.ident.span())=>
+        ::heliostat::macro_support::MethodDescriptor::new(#name, ::std::vec![#(#parameters),*], #handler)
+    };
+    quote!(#(#conditions)* __descriptor.method(#described #(.authorize(#requirements))*);)
 }
 
 fn callback(callback: &Callback) -> TokenStream {
@@ -107,6 +104,11 @@ fn rejoining_groups(function: &Function) -> TokenStream {
     }
 }
 
+/// The user's place for errors, with names that mean what they mean here, even if the block comes out of another macro.
+fn at(place: Span) -> Span {
+    Span::call_site().located_at(place)
+}
+
 /// What becomes of the method's output.
 #[derive(Clone, Copy)]
 enum Finish {
@@ -121,7 +123,7 @@ fn handler(function: &Function, finish: Finish) -> TokenStream {
     let Function { ident, parameters, completion, output, output_span, .. } = function;
     let names: Vec<_> = (0..parameters.len()).map(|index| format_ident!("__argument_{index}")).collect();
     let bound = parameters.iter().map(|Parameter { name, kind }| {
-        quote_spanned!(kind.span()=> ::heliostat::macro_support::next::<_, #kind>(&mut __binder, #name)?)
+        quote_spanned!(at(kind.span())=> ::heliostat::macro_support::next::<_, #kind>(&mut __binder, #name)?)
     });
     let wait = match completion {
         Completion::AtOnce => quote!(),
@@ -133,16 +135,21 @@ fn handler(function: &Function, finish: Finish) -> TokenStream {
         (Finish::Done, Output::Value) => "done",
         (Finish::Done, Output::Result) => "done_result",
     };
-    let convert = Ident::new(convert, *output_span);
-    let convert = quote_spanned!(*output_span=> ::heliostat::macro_support::#convert);
+    let convert = Ident::new(convert, at(*output_span));
+    let convert = quote_spanned!(at(*output_span)=> ::heliostat::macro_support::#convert);
     let binder = match parameters.as_slice() {
         [] => quote!(),
         _ => quote!(let mut __binder = ::heliostat::macro_support::bind(&__invocation);),
     };
     // The method's own span makes "the future is not `Send`" point at the method.
-    let call = quote_spanned!(ident.span()=> Self::#ident(&__hub, #(#names),*)#wait);
-    let call = quote_spanned!(*output_span=> #convert(#call));
-    quote! {{
+    let call = quote_spanned!(at(ident.span())=> Self::#ident(&__hub, #(#names),*)#wait);
+    let call = match (finish, output) {
+        (Finish::Answer, Output::Result) => quote_spanned!(at(*output_span)=> #convert(&__invocation, #call)),
+        (Finish::Answer, Output::Value) | (Finish::Done, _) => {
+            quote_spanned!(at(*output_span)=> #convert(#call))
+        }
+    };
+    quote_spanned! {at(ident.span())=> {
         let __hub = ::std::sync::Arc::clone(&self);
         move |__invocation: ::heliostat::Invocation| {
             let __hub = ::std::sync::Arc::clone(&__hub);
@@ -175,7 +182,7 @@ enum Place {
 fn scope_checks(function: &Function, place: Place) -> impl Iterator<Item = TokenStream> {
     function.parameters.iter().map(move |Parameter { name, kind }| {
         let (constant, message) = match place {
-            Place::Method => ("Method", format!("`{name}` is known in the disconnected callback only; remove the parameter")),
+            Place::Method => ("Method", format!("`{name}` is known in the `#[disconnected]` method only; remove the parameter")),
             Place::Callback(event) => (
                 if event == Event::Disconnected { "Disconnected" } else { "Callback" },
                 format!(
@@ -186,7 +193,7 @@ fn scope_checks(function: &Function, place: Place) -> impl Iterator<Item = Token
             ),
         };
         let place = format_ident!("{constant}");
-        let check = quote_spanned! {kind.span()=>
+        let check = quote_spanned! {at(kind.span())=>
             ::std::assert!(::heliostat::macro_support::fits::<_, #kind>(::heliostat::macro_support::Place::#place), #message)
         };
         under(&function.conditions, &[], &check)
@@ -206,7 +213,7 @@ fn overload_checks(methods: &[Method]) -> Vec<TokenStream> {
             );
             let (ours, theirs) = (sent(&second.function), sent(&first.function));
             let check =
-                quote_spanned!(second.function.ident.span()=> ::std::assert!(#ours != #theirs, #message));
+                quote_spanned!(at(second.function.ident.span())=> ::std::assert!(#ours != #theirs, #message));
             checks.push(under(&first.function.conditions, &second.function.conditions, &check));
         }
     }

@@ -3,9 +3,8 @@
 //! Whatever goes wrong becomes an error *result*; a handler that panics costs its caller an error and nobody anything else. What the
 //! client learns of an error is chosen here and nowhere else (spec 7.3).
 
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::atomic::AtomicBool};
+use std::sync::atomic::AtomicBool;
 
-use futures_util::FutureExt;
 use heliostat_proto::classic::{self, FailureKind, HubInvocation, HubResult, Outcome};
 use tracing::Instrument;
 
@@ -15,19 +14,14 @@ use crate::{
     failure::Failure,
     hub::{
         caller_state::CallerState,
-        descriptor::{HubEntry, MethodDescriptor},
+        descriptor::MethodDescriptor,
+        entry::HubEntry,
+        guard::{guard, guard_now},
         invocation::{Call, Invocation, Occasion},
         pipeline::Verdict,
         result::Answer,
     },
 };
-
-/// A handler's panic, caught.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the handler panicked: {message}")]
-pub(crate) struct CaughtPanic {
-    message: String,
-}
 
 /// Runs one call and encodes what came of it.
 pub(crate) async fn answer(
@@ -66,29 +60,14 @@ pub(crate) async fn answer(
     .await
 }
 
-/// Runs `work`; a panic in it is an error of the value and not of the task.
-pub(crate) async fn guard<T>(work: impl Future<Output = T>) -> Result<T, CaughtPanic> {
-    AssertUnwindSafe(work).catch_unwind().await.map_err(|payload| CaughtPanic::log(payload.as_ref()))
-}
-
-impl CaughtPanic {
-    fn log(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<&str>().copied();
-        let message =
-            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)");
-        tracing::error!(target: "SignalR.HubDispatcher", message, "a handler panicked; its caller gets an error");
-        Self { message: message.to_owned() }
-    }
-}
-
 /// The call with everything around it.
 async fn attempt(invocation: &Invocation) -> Result<Answer, Failure> {
     match guard(run(invocation)).await.unwrap_or_else(|panic| Err(panic.into())) {
         Ok(answer) => Ok(answer),
         Err(failure) => {
             log_failure(invocation, &failure);
-            let hooks = async { invocation.entry().pipeline().incoming_error(invocation, failure) };
-            guard(hooks).await.unwrap_or_else(|panic| Err(panic.into()))
+            guard_now(|| invocation.entry().pipeline().incoming_error(invocation, failure))
+                .unwrap_or_else(|panic| Err(panic.into()))
         }
     }
 }
@@ -199,13 +178,5 @@ mod tests {
             assert_eq!(text, "visible");
             assert!(matches!(kind, FailureKind::HubError { data: Some(_) }));
         }
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_caught_with_its_message() {
-        #[expect(clippy::panic, reason = "the point of the test")]
-        let caught = guard(async { panic!("row {}", 7) }).await.map(|(): ()| ()).unwrap_err();
-        assert_eq!(caught.to_string(), "the handler panicked: row 7");
-        assert_eq!(guard(async { 1 }).await.unwrap(), 1);
     }
 }

@@ -22,7 +22,9 @@ use crate::{
     http::request::Request,
     hub::{
         call,
-        descriptor::{HubEntry, MethodDescriptor},
+        descriptor::MethodDescriptor,
+        entry::HubEntry,
+        guard::{guard, guard_now},
         invocation::{Event, Invocation, Occasion},
         registry::HubRegistry,
         signal::{self, Signal},
@@ -78,7 +80,8 @@ impl HubApplication {
 
 impl Application for HubApplication {
     fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>> {
-        Box::pin(async move { self.judge(request) })
+        // A rule that panics lets nobody in.
+        Box::pin(async move { guard_now(|| self.judge(request)).unwrap_or(Err(Refusal::NotAuthorized)) })
     }
 
     fn group_prefix(&self) -> &'static str {
@@ -122,7 +125,9 @@ impl Admission for HubAdmission {
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
         let rejoined = |hub: &HubEntry| {
             let own = |group: &String| GroupName::parse(signal::unqualified(hub.name(), group)?).ok();
-            let kept = hub.rejoining_groups(&self.request, groups.iter().filter_map(own).collect());
+            let claimed = groups.iter().filter_map(own).collect();
+            // A hook that panics leaves the client in no group of its hub.
+            let kept = guard_now(|| hub.rejoining_groups(&self.request, claimed)).unwrap_or_default();
             kept.into_iter().map(|group| signal::qualified(hub.name(), group.as_str())).collect::<Vec<_>>()
         };
         self.hubs.iter().flat_map(rejoined).collect()
@@ -172,7 +177,7 @@ impl HubAdmission {
         let guarded = |hub: &HubEntry| {
             let (name, run) = (hub.name().clone(), callback(hub.clone(), context.clone(), event));
             async move {
-                let outcome = call::guard(run).await.unwrap_or_else(|panic| Err(panic.into()));
+                let outcome = guard(run).await.unwrap_or_else(|panic| Err(panic.into()));
                 outcome.inspect_err(|failure| log_callback(&name, failure))
             }
         };

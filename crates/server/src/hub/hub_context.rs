@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     hub::{
         clients::{Clients, FromOutside},
-        descriptor::HubEntry,
+        entry::HubEntry,
         groups::Groups,
         target::Reach,
     },

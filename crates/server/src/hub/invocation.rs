@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::{
     application::Context,
     http::request::Request,
-    hub::{caller_state::CallerState, descriptor::HubEntry},
+    hub::{caller_state::CallerState, entry::HubEntry},
     user::User,
 };
 

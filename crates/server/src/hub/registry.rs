@@ -12,7 +12,8 @@ use heliostat_proto::name::{HubName, NameError};
 
 use crate::hub::{
     authorize::Authorize,
-    descriptor::{Hub, HubDescriptor, HubEntry},
+    descriptor::{Hub, HubDescriptor},
+    entry::HubEntry,
     pipeline::{Pipeline, PipelineModule},
 };
 

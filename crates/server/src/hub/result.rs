@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, hub::invocation::Invocation};
 
 /// The result of a hub method, as JSON.
 ///
@@ -75,8 +75,20 @@ pub fn answer<T: MethodResult>(value: T) -> Result<Answer, Failure> {
 /// # Errors
 /// The method's own error, or the value cannot be written as JSON.
 #[doc(hidden)]
-pub fn answer_result<T: MethodResult, E: Into<Failure>>(result: Result<T, E>) -> Result<Answer, Failure> {
-    Answer::new(&result.map_err(Into::into)?)
+pub fn answer_result<T: MethodResult, E: Into<Failure>>(
+    invocation: &Invocation,
+    result: Result<T, E>,
+) -> Result<Answer, Failure> {
+    Answer::new(&result.map_err(Into::into).inspect_err(|failure| log(invocation, failure))?)
+}
+
+/// An error that its client may not see must be found somewhere. One that the client is meant to see is no news, and so is one
+/// that nobody waits for any more.
+fn log(invocation: &Invocation, failure: &Failure) {
+    if failure.hub_error().is_none() && !invocation.context().ended.is_cancelled() {
+        let (hub, method) = (invocation.hub(), invocation.method());
+        tracing::warn!(target: "SignalR.HubDispatcher", hub, method, %failure, "a hub method failed");
+    }
 }
 
 /// What the macro calls for a callback that cannot fail.
@@ -111,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn a_result_answers_with_its_value_or_fails_with_its_error() {
-        assert_eq!(answer_result(Ok::<_, HubError>(7)).unwrap().json(), Some("7"));
-        let failure = answer_result(Err::<(), _>(HubError::new("no"))).unwrap_err();
+    fn a_callback_fails_with_its_own_error() {
+        done_result(Ok::<_, HubError>(())).unwrap();
+        let failure = done_result(Err(HubError::new("no"))).unwrap_err();
         assert_eq!(failure.hub_error().map(HubError::message), Some("no"));
     }
 }

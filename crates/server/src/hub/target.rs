@@ -14,7 +14,7 @@ use heliostat_proto::{
 use crate::{
     hub::{
         client_arguments::{Arguments, AsArray},
-        descriptor::HubEntry,
+        entry::HubEntry,
         invocation::Invocation,
         pipeline::OutgoingMessage,
         signal::Signal,

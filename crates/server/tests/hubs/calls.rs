@@ -164,7 +164,7 @@ async fn cp_165_with_detailed_errors_the_text_is_the_errors_own() {
         ("Fail", json!([]), "secret detail"),
         ("Cancelled", json!([]), "the operation was cancelled"),
         ("NoSuch", json!([]), "hub 'Calls' has no method 'NoSuch'"),
-        ("Add", json!([1]), "hub 'Calls' has no method 'Add' with 1 arguments; it has add(a, b)"),
+        ("Add", json!([1]), "hub 'Calls' has no method 'Add' for 1 argument(s); it has add(a, b)"),
         ("Explode", json!([]), "the handler panicked: row 7"),
     ];
     for (method, arguments, text) in cases {

@@ -13,5 +13,6 @@ mod calls;
 mod client;
 mod lifetime;
 mod pipeline;
+mod script;
 mod state;
 mod targets;
