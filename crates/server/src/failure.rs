@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn any_other_error_is_hidden() {
-        let failure = Failure::from(std::fmt::Error);
+        let failure = Failure::from(fmt::Error);
         assert!(failure.hub_error().is_none());
         assert_eq!(Failure::new("secret detail").to_string(), "secret detail");
     }

@@ -9,7 +9,7 @@
 
 use std::{
     fmt,
-    io::Write,
+    io::{Read, Write},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -65,8 +65,10 @@ enum Phase {
     Open,
     /// The last word has been said; what follows is the close frame.
     Ending,
-    /// The close frame is out.
+    /// The close frame is out; the client may answer it.
     Closing,
+    /// The close frame is out because the client broke the protocol: what it still sends is not looked at.
+    Draining,
     Broken,
 }
 
@@ -218,13 +220,10 @@ impl Socket {
     }
 
     fn write_due(&self, state: &mut State, link: &Link) {
-        if state.phase != Phase::Open {
-            if state.phase == Phase::Ending && state.write_backlog() {
-                link.wake();
-            }
-            return;
+        if state.phase == Phase::Ending {
+            state.write_backlog();
         }
-        while state.write_backlog() {
+        while state.phase == Phase::Open && state.write_backlog() {
             let replies = std::mem::take(&mut *self.replies.lock().unwrap_or_else(PoisonError::into_inner));
             let due = link.due();
             if due.end == End::Yes {
@@ -243,7 +242,9 @@ impl Socket {
                 }
             }
         }
-        if state.phase == Phase::Ending {
+        // What comes after the last word, or after a broken socket, is the task's business.
+        let said_all = state.phase == Phase::Ending && state.backlog.is_empty();
+        if said_all || state.phase == Phase::Broken {
             link.wake();
         }
     }
@@ -296,10 +297,10 @@ impl State {
     }
 
     fn close(&mut self, frame: CloseFrame) {
-        if matches!(self.phase, Phase::Closing | Phase::Broken) {
+        if matches!(self.phase, Phase::Closing | Phase::Draining | Phase::Broken) {
             return;
         }
-        self.phase = Phase::Closing;
+        self.phase = if frame.code == CloseCode::Normal { Phase::Closing } else { Phase::Draining };
         let closed = self.socket.close(Some(frame));
         self.note(closed);
     }
@@ -357,6 +358,9 @@ impl State {
 
     /// The next whole message, if one has arrived. Whatever arrives, `heard` is told.
     fn read(&mut self, heard: impl Fn()) -> Option<News> {
+        if self.phase == Phase::Draining {
+            return self.drain();
+        }
         loop {
             let read = self.socket.read();
             if read.is_ok() {
@@ -376,6 +380,22 @@ impl State {
                     Some(News::Gone)
                 }
             };
+        }
+    }
+
+    /// Throws away what a client still sends after it broke the protocol. To close with unread data would reset the connection and
+    /// take our close frame along.
+    fn drain(&mut self) -> Option<News> {
+        let mut waste = [0; 1024];
+        loop {
+            match self.socket.get_mut().read(&mut waste) {
+                Ok(1..) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return None,
+                Ok(0) | Err(_) => {
+                    self.phase = Phase::Broken;
+                    return Some(News::Gone);
+                }
+            }
         }
     }
 }
