@@ -52,8 +52,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(news, age)| Step::News(news, age)),
         3 => Just(Step::Plain(Input::Started)),
         2 => Just(Step::Plain(Input::Tick)),
-        1 => prop::sample::select(&[Input::Aborted, Input::Disconnect][..]).prop_map(Step::Plain),
-        1 => prop::sample::select(&[Input::Moved, Input::ShuttingDown, Input::Tick, Input::Tick][..])
+        1 => prop::sample::select(&[Input::Aborted, Input::Disconnect, Input::MessagesLost][..])
+            .prop_map(Step::Plain),
+        1 => prop::sample::select(&[Input::Moved, Input::Leave, Input::ShuttingDown, Input::Tick][..])
             .prop_map(Step::Plain),
         4 => (0u64..40_000).prop_map(|milliseconds| Step::Wait(Duration::from_millis(milliseconds))),
         1 => (0u64..9_000).prop_map(|milliseconds| Step::Lag(Duration::from_millis(milliseconds))),
@@ -106,6 +107,8 @@ struct Witness {
     over: BTreeSet<LinkId>,
     callbacks: Vec<Effect>,
     adopted: bool,
+    /// Its client was asked to go on elsewhere: that is no end.
+    left: bool,
     /// Nobody may be given up before this.
     patience: Instant,
     forgotten: bool,
@@ -127,6 +130,7 @@ impl Witness {
             over: BTreeSet::new(),
             callbacks: Vec::new(),
             adopted: false,
+            left: false,
             forgotten: false,
         }
     }
@@ -214,7 +218,8 @@ impl Witness {
             }
             Input::Opened { .. } | Input::Started | Input::Wrote(_) | Input::Heard(_) => {}
             Input::Answered(_) | Input::Lost(_) => {}
-            Input::Aborted | Input::Disconnect | Input::Moved | Input::ShuttingDown | Input::Tick => {}
+            Input::Aborted | Input::Disconnect | Input::MessagesLost | Input::Moved | Input::Leave => {}
+            Input::ShuttingDown | Input::Tick => {}
         }
     }
 
@@ -234,6 +239,7 @@ impl Witness {
             Effect::RaiseDisconnected(reason) => {
                 assert!(self.adopted || !self.callbacks.is_empty(), "the application knew nothing of it");
                 assert!(self.carrier.is_none(), "a transport connection is still open");
+                assert_ne!(input, Input::Leave, "a client that moves is not gone");
                 let timed_out = reason == Reason::TimedOut;
                 assert!(!timed_out || self.heard >= self.patience, "given up within the grace");
                 self.callbacks.push(effect);
@@ -250,6 +256,7 @@ impl Witness {
             Effect::End(link, ending) => self.check_end(link, ending, input),
             Effect::Forget => {
                 assert!(self.carrier.is_none(), "a transport connection is still open");
+                self.left = input == Input::Leave;
                 self.forgotten = true;
             }
         }
@@ -316,7 +323,7 @@ impl Witness {
         let ends: Vec<usize> = (self.callbacks.iter().enumerate())
             .filter_map(|(index, callback)| matches!(callback, Effect::RaiseDisconnected(_)).then_some(index))
             .collect();
-        let must_end = self.adopted || !self.callbacks.is_empty();
+        let must_end = !self.left && (self.adopted || !self.callbacks.is_empty());
         let expected = if must_end { vec![self.callbacks.len() - 1] } else { vec![] };
         assert_eq!(ends, expected, "{:?}", self.callbacks);
     }

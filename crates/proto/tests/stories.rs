@@ -253,6 +253,8 @@ fn parse(words: &[&str], usual: TransportKind) -> Result<Input, String> {
         ["lose", number] => Input::Lost(link(number)?),
         ["abort"] => Input::Aborted,
         ["disconnect"] => Input::Disconnect,
+        ["messages-lost"] => Input::MessagesLost,
+        ["leave"] => Input::Leave,
         ["moved"] => Input::Moved,
         ["shutdown"] => Input::ShuttingDown,
         ["tick"] => Input::Tick,

@@ -49,6 +49,10 @@ pub enum Input {
     Aborted,
     /// The application wants the client to go.
     Disconnect,
+    /// The application wants the client to go because messages to it were lost.
+    MessagesLost,
+    /// This server is being emptied, and the client is to go on elsewhere, under the same id.
+    Leave,
     /// Another server carries the connection now.
     Moved,
     /// This server ends.
@@ -109,7 +113,8 @@ pub enum Ending {
     Silent,
     /// Its client must stop: it gets the frame that says so, and then the end.
     Disconnected,
-    /// This server ends. A long poll gets a response that asks to reconnect.
+    /// This server ends, or is being emptied. It just ends, which makes its client reconnect; a long poll gets a
+    /// response that asks to.
     ShuttingDown,
 }
 
@@ -123,6 +128,8 @@ pub enum Reason {
     TimedOut,
     /// The application disconnected it.
     DisconnectedByServer,
+    /// Messages to it were lost, and the application does not want it to go on without them.
+    MessagesLost,
     /// This server ends. The client is asked to reconnect, and may go on at another server under the same id.
     ShuttingDown,
     /// Another server carries the connection now: it is over here, but not for its client.
@@ -200,7 +207,7 @@ impl ServerConnection {
     /// All transitions. A new state or input stops the build here until someone decides. `at` is when the
     /// input happened, which may be before what is known already.
     fn next(&mut self, input: Input, at: Instant) -> State {
-        use Input::{Aborted, Answered, Disconnect, Heard, Lost, Moved, Opened};
+        use Input::{Aborted, Answered, Disconnect, Heard, Leave, Lost, MessagesLost, Moved, Opened};
         use Input::{ShuttingDown, Started, Tick, Wrote};
         use State::{Attached, Awaited, Detached, Ended, Forgotten};
         match (self.state, input) {
@@ -238,12 +245,10 @@ impl ServerConnection {
             (Attached { stage, .. } | Detached { stage, .. }, Aborted) => {
                 self.end(stage, Ending::Stopped, Reason::Stopped)
             }
-            (Attached { stage, .. } | Detached { stage, .. }, Disconnect) => {
-                self.end(stage, Ending::Disconnected, Reason::DisconnectedByServer)
+            (Attached { stage, .. } | Detached { stage, .. }, Disconnect | MessagesLost) => {
+                self.dismiss(stage, input)
             }
-            (Awaited { .. }, Disconnect) => {
-                self.end(Stage::Initializing, Ending::Disconnected, Reason::DisconnectedByServer)
-            }
+            (Awaited { .. }, Disconnect | MessagesLost) => self.dismiss(Stage::Initializing, input),
 
             // The connection lives on elsewhere: over here, and for that very reason nobody may think that the
             // client is gone (D-8). No tombstone: it may come back.
@@ -254,6 +259,9 @@ impl ServerConnection {
                 self.leave(stage, Ending::ShuttingDown, Reason::ShuttingDown)
             }
             (Awaited { .. }, Moved) => self.forget(Ending::Replaced),
+            // Its client is there and will be there elsewhere: nobody is told of an end. Of a client that is away
+            // nobody knows whether it will; it keeps its time to come back and be sent on.
+            (Attached { .. } | Awaited { .. }, Leave) => self.forget(Ending::ShuttingDown),
             (Awaited { .. } | Ended { .. }, ShuttingDown) => self.forget(Ending::ShuttingDown),
             // 9.3: a stop of an unknown connection has no effect, so there is nothing to remember either.
             (Awaited { .. }, Aborted) => self.forget(Ending::Stopped),
@@ -276,9 +284,12 @@ impl ServerConnection {
             (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, Wrote(_) | Heard(_))
             | (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, Answered(_) | Lost(_))
             | (Awaited { .. } | Detached { .. } | Ended { .. }, Tick)
-            | (Ended { .. }, Started | Aborted | Disconnect | Moved)
+            | (Ended { .. }, Started | Aborted | Disconnect | MessagesLost | Moved | Leave)
+            | (Detached { .. }, Leave)
             | (Forgotten, Opened { .. } | Started | Wrote(_) | Heard(_) | Answered(_) | Lost(_))
-            | (Forgotten, Aborted | Disconnect | Moved | ShuttingDown | Tick) => self.state,
+            | (Forgotten, Aborted | Disconnect | MessagesLost | Moved | Leave | ShuttingDown | Tick) => {
+                self.state
+            }
         }
     }
 
@@ -343,6 +354,13 @@ impl ServerConnection {
         self.end_link(ending);
         self.tell(stage, reason);
         State::Ended { reason, until: self.now + self.timeouts.topic_time_to_live() }
+    }
+
+    /// The application sends the client away.
+    fn dismiss(&mut self, stage: Stage, input: Input) -> State {
+        let lost = input == Input::MessagesLost;
+        let reason = if lost { Reason::MessagesLost } else { Reason::DisconnectedByServer };
+        self.end(stage, Ending::Disconnected, reason)
     }
 
     /// The end of the connection on this server, not of the connection.
