@@ -46,9 +46,6 @@ pub enum GroupError {
     /// The name of a group must not be empty.
     #[error("a group's name is empty; give it at least one character")]
     EmptyName,
-    /// There is no caller whose membership could change: the call came from outside a hub.
-    #[error("there is no calling connection here; use `add` or `remove` with a connection id")]
-    NoCaller,
 }
 
 impl Core {
