@@ -67,22 +67,30 @@ impl Delivered {
         self.responses().filter_map(|(_, response)| response.get(member)?.as_str().map(str::to_owned)).last()
     }
 
-    /// How many messages, group tokens and initialisations had arrived by then: what a client waits for before it goes on.
+    /// How many messages, group tokens, initialisations, results and pongs had arrived by then: what a client waits for before
+    /// it goes on.
     pub(crate) fn units_until(&self, at: u64) -> usize {
-        self.responses().filter(|(when, _)| *when <= at).map(|(_, response)| units(response)).sum()
+        self.arrivals.iter().filter(|arrival| arrival.at <= at).map(|arrival| units(&arrival.what)).sum()
     }
 }
 
-fn units(response: &Value) -> usize {
-    let messages = response.get("M").and_then(Value::as_array).map_or(0, Vec::len);
-    messages + usize::from(response.get("G").is_some()) + usize::from(response.get("S").is_some())
+fn units(what: &What) -> usize {
+    match what {
+        What::Response(response) => {
+            let messages = response.get("M").and_then(Value::as_array).map_or(0, Vec::len);
+            messages + usize::from(response.get("G").is_some()) + usize::from(response.get("S").is_some())
+        }
+        What::Result(_) | What::Pong(_) => 1,
+        What::KeepAlive | What::Close(_) | What::Nonsense(_) => 0,
+    }
 }
 
 fn frames(exchange: &Exchange) -> Vec<Arrival> {
     exchange
         .frames
         .iter()
-        .filter(|frame| frame.dir == Direction::Recv)
+        // Pings are between the two ends of the socket; neither SignalR nor its clients see them.
+        .filter(|frame| frame.dir == Direction::Recv && frame.op != Opcode::Ping)
         .map(|frame| {
             let data = frame.data.clone().unwrap_or_default();
             let what = match frame.op {

@@ -137,6 +137,7 @@ impl Recording {
     pub(crate) fn keeps_pauses(&self) -> bool {
         matches!(self.group(), "timing" | "longpolling" | "reconnect")
             || (self.group() == "extra" && self.name.contains("onconnected"))
+            || (self.group() == "send-errors" && self.name.contains("websocket"))
             || self.exchanges.iter().any(|exchange| exchange.response.ended_by == Ended::ClientTimeout)
     }
 

@@ -20,12 +20,12 @@ const SETTLE: Duration = Duration::from_millis(30);
 pub(crate) fn run(name: &str) -> Result<(), Failed> {
     let mut recording = Recording::load(name);
     corrections::correct(&mut recording);
-    differences::apply(&mut recording);
+    let differences = differences::apply(&mut recording);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let replayed = runtime.block_on(play(&recording));
     runtime.shutdown_background();
     let findings = compare::compare(&recording, &replayed);
-    if findings.is_empty() { Ok(()) } else { Err(report(&findings, &replayed).into()) }
+    if findings.is_empty() { Ok(()) } else { Err(report(&findings, &differences, &replayed).into()) }
 }
 
 async fn play(recording: &Recording) -> Replayed {
@@ -39,9 +39,10 @@ async fn play(recording: &Recording) -> Replayed {
     Replayed { exchanges, events: application.events.lines() }
 }
 
-/// What was found, and the whole replay below it.
-fn report(findings: &[String], replayed: &Replayed) -> String {
+/// What was found, what differs on purpose, and the whole replay below it.
+fn report(findings: &[String], differences: &[&str], replayed: &Replayed) -> String {
     let mut lines: Vec<String> = findings.iter().map(|finding| format!("  - {finding}")).collect();
+    lines.extend(differences.iter().map(|why| format!("  expected other than recorded: {why}")));
     lines.push("  the replay:".to_owned());
     for (index, exchanges) in replayed.exchanges.iter().enumerate() {
         lines.extend(exchanges.iter().flat_map(|exchange| describe(index, exchange)));

@@ -10,14 +10,14 @@ use http::{
 use super::{Body, full};
 
 /// Puts the user into the request. Below `/basicauth` nobody gets in without a name.
-pub(super) fn authenticate<B>(mut request: Request<B>) -> Result<Request<B>, Response<Body>> {
+pub(super) fn authenticate<B>(mut request: Request<B>) -> Result<Request<B>, Box<Response<Body>>> {
     if !request.uri().path().starts_with("/basicauth/") {
         return Ok(request);
     }
     let Some(name) = user_name(&request) else {
         let challenge =
             Response::builder().status(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, "Basic");
-        return Err(challenge.body(full("")).expect("a proper response"));
+        return Err(Box::new(challenge.body(full("")).expect("a proper response")));
     };
     request.extensions_mut().insert(User::new(name));
     Ok(request)

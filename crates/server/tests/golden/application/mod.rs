@@ -83,7 +83,7 @@ impl Application {
         }
         let request = match authentication::authenticate(request) {
             Ok(request) => request,
-            Err(refusal) => return Ok(refusal),
+            Err(refusal) => return Ok(*refusal),
         };
         let answer = self.server.service().call(request).await?;
         Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))

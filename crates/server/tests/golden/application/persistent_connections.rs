@@ -43,16 +43,16 @@ impl PersistentConnection for LogConnection {
         self.events.note(format!("raw OnReceived {} {data}", connection.id()));
         let (word, rest) = data.split_once(':').unwrap_or((data, ""));
         match word {
-            "broadcast" => connection.broadcast(&rest)?,
+            "broadcast" => connection.everyone().broadcast(rest)?,
             "throw" => return Err(Failure::new("boom")),
-            "join" => connection.groups().join(rest).await?,
-            "leave" => connection.groups().leave(rest).await?,
+            "join" => connection.join(rest).await?,
+            "leave" => connection.leave(rest).await?,
             "group" => {
                 let (group, text) = rest.split_once(':').unwrap_or((rest, ""));
-                connection.groups().send(group, &text, &[])?;
+                connection.everyone().send_to_group(group, text)?;
             }
-            "obj" => connection.send(&json!({ "a": 1, "b": "x", "c": [1, 2], "d": null }))?,
-            _ => connection.send(&data)?,
+            "obj" => connection.send(json!({ "a": 1, "b": "x", "c": [1, 2], "d": null }))?,
+            _ => connection.send(data)?,
         }
         Ok(())
     }
@@ -91,8 +91,8 @@ struct MultiSend;
 
 impl PersistentConnection for MultiSend {
     async fn connected(&self, connection: &Connection) -> Result<(), Failure> {
-        connection.send(&"OnConnectedAsync1")?;
-        connection.send(&"OnConnectedAsync2")?;
+        connection.send("OnConnectedAsync1")?;
+        connection.send("OnConnectedAsync2")?;
         Ok(())
     }
 }
@@ -110,9 +110,9 @@ struct AddGroup;
 
 impl PersistentConnection for AddGroup {
     async fn connected(&self, connection: &Connection) -> Result<(), Failure> {
-        connection.groups().join("test").await?;
+        connection.join("test").await?;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        connection.groups().join("test2").await?;
+        connection.join("test2").await?;
         Ok(())
     }
 }

@@ -8,9 +8,6 @@ use crate::{recording::Recording, replay::Replayed};
 /// Whose empty list of events means that no callback ran. Elsewhere callbacks were dropped from the file.
 const TRULY_NONE: [&str; 2] = ["errors/abort-before-connect", "errors/send-before-connect"];
 
-/// The order of the last two of these varied in the original.
-const LAST_TWO_FREE: &str = "reconnect/after-abort-sse";
-
 /// How many callbacks the application has to have run in the end; nothing if the recording does not say.
 pub(crate) fn expected_count(recording: &Recording) -> Option<usize> {
     let count = recording.events.as_ref()?.iter().filter(|line| is_callback(line)).count();
@@ -24,14 +21,7 @@ pub(super) fn compare(recording: &Recording, replayed: &Replayed, names: &Names,
     findings.at("the callbacks in the application".to_owned());
     let expected = recording.events.iter().flatten().map(|line| names.expected(line));
     let actual = replayed.events.iter().map(|(_, line)| names.actual(line));
-    let (mut expected, mut actual) = (by_connection(expected), by_connection(actual));
-    if recording.name == LAST_TWO_FREE {
-        for lines in expected.values_mut().chain(actual.values_mut()) {
-            let last_two = lines.len().saturating_sub(2);
-            lines[last_two..].sort();
-        }
-    }
-    findings.equal("per connection", expected, actual);
+    findings.equal("per connection", by_connection(expected), by_connection(actual));
 }
 
 /// One list per connection: the order between connections is free.

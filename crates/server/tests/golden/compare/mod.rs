@@ -44,6 +44,7 @@ impl Findings {
         }
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "whether something holds is what this is about")]
     fn require(&mut self, holds: bool, what: impl FnOnce() -> String) {
         if !holds {
             self.add(what());
@@ -68,7 +69,7 @@ pub(crate) fn compare(recording: &Recording, replayed: &Replayed) -> Vec<String>
             continue;
         };
         answer::compare(expected, actual, &mut findings);
-        end(recording, index, actual, &mut findings);
+        end(expected, actual, &mut findings);
         if !purpose::delivers(expected) && !purpose::is_held(expected) {
             answer::compare_body(expected, actual, &names, &mut findings);
         }
@@ -79,8 +80,8 @@ pub(crate) fn compare(recording: &Recording, replayed: &Replayed) -> Vec<String>
 }
 
 /// Who ended it.
-fn end(recording: &Recording, index: usize, actual: &Exchange, findings: &mut Findings) {
-    let by_server = recording.server_ends(index);
+fn end(expected: &Exchange, actual: &Exchange, findings: &mut Findings) {
+    let by_server = expected.response.ended_by.by_server();
     findings.require(by_server == actual.response.ended_by.by_server(), || {
         let expected = if by_server { "end" } else { "keep open" };
         format!("the server had to {expected} it, but it ended {:?}", actual.response.ended_by)

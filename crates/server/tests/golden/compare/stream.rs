@@ -33,7 +33,7 @@ enum Token {
 impl Comparison<'_> {
     pub(super) fn compare(&self, expected: &[Delivered], actual: &[Delivered], findings: &mut Findings) {
         for (number, delivered) in actual.iter().enumerate() {
-            self.check(delivered, number == 0, findings);
+            self.check(number, delivered, findings);
         }
         self.compare_delays(expected, actual, findings);
         self.compare_tokens(&tokens(expected), &tokens(actual), findings);
@@ -42,8 +42,8 @@ impl Comparison<'_> {
         findings.equal("the pongs", pongs(expected), pongs(actual));
     }
 
-    /// What holds for every channel, whatever was recorded.
-    fn check(&self, delivered: &Delivered, is_first: bool, findings: &mut Findings) {
+    /// What holds for every part of a channel, whatever was recorded.
+    fn check(&self, part: usize, delivered: &Delivered, findings: &mut Findings) {
         for (number, (_, response)) in delivered.responses().enumerate() {
             let unknown: Vec<&String> =
                 members(response).keys().filter(|key| !MEMBERS.contains(&key.as_str())).collect();
@@ -56,7 +56,7 @@ impl Comparison<'_> {
                 });
             }
             let initializes = response.get("S").is_some();
-            findings.require(!initializes || (self.is_connect && is_first && number == 0), || {
+            findings.require(!initializes || (self.is_connect && (part, number) == (0, 0)), || {
                 format!("S where none belongs: {response}")
             });
         }

@@ -71,8 +71,7 @@ fn keep_alives(actual: &Exchange, findings: &mut Findings) {
 fn disconnect(replayed: &Replayed, findings: &mut Findings) {
     let exchanges = || replayed.exchanges.iter().flatten();
     let first = exchanges().find(|exchange| purpose::is_stream(&exchange.request));
-    let lost =
-        first.or_else(|| exchanges().filter(|exchange| purpose::is_long_poll(&exchange.request)).last());
+    let lost = first.or_else(|| exchanges().rfind(|exchange| purpose::is_long_poll(&exchange.request)));
     let event = replayed.events.iter().find(|(_, line)| line.contains(" OnDisconnected "));
     let (Some(lost), Some((at, _))) = (lost, event) else {
         return findings.add("no loss or no OnDisconnected");

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::recording::{Ended, Exchange, Recording};
+use crate::recording::{Exchange, Recording};
 
 pub(crate) use preparation::Preparation;
 use stage::Stage;
@@ -22,8 +22,8 @@ use stage::Stage;
 /// How long to wait for something that must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long to wait for something that may be the effect of the next step rather than its cause.
-const COURTESY: Duration = Duration::from_millis(150);
+/// How long to wait for something that may be the effect of the next step rather than its cause. On one machine that is long.
+const COURTESY: Duration = Duration::from_millis(60);
 
 /// What was recorded so shortly before a step may be its effect: the recorder used several clocks.
 const CLOCK_DOUBT: u64 = 25;
@@ -45,11 +45,7 @@ impl Replayed {
         for (index, exchange) in recording.exchanges.iter().enumerate() {
             let place =
                 if recording.is_loop_poll(exchange) { plan::loop_start(recording, index) } else { index };
-            let mut exchange = exchange.clone();
-            if recording.server_ends(index) && !exchange.response.ended_by.by_server() {
-                exchange.response.ended_by = Ended::ServerEnd;
-            }
-            exchanges[place].push(exchange);
+            exchanges[place].push(exchange.clone());
         }
         let events = recording.events.iter().flatten().map(|event| (0, event.clone())).collect();
         Self { exchanges, events }

@@ -45,8 +45,7 @@ pub(crate) fn plan(recording: &Recording) -> Vec<Planned> {
             ranked.push((Rank::Request, Planned { at, step: Step::BeginLoop(index) }));
         }
         ranked.extend(frames(recording, index));
-        let closes = !recording.server_ends(index)
-            && matches!(exchange.response.ended_by, Ended::Client | Ended::ClientTimeout);
+        let closes = matches!(exchange.response.ended_by, Ended::Client | Ended::ClientTimeout);
         let close = Planned { at: at + exchange.response.ended_at_ms, step: Step::Close(start) };
         match dropped_before(recording, index) {
             Some(next) if closes => early.push((close, next)),
@@ -65,17 +64,18 @@ pub(crate) fn plan(recording: &Recording) -> Vec<Planned> {
     steps
 }
 
-/// The frames the client sends; none before the connection was started.
+/// The frames the client sends; none before the socket was asked for and the connection was started.
 fn frames(recording: &Recording, index: usize) -> impl Iterator<Item = (Rank, Planned)> {
     let exchange = &recording.exchanges[index];
-    let started = start_of(recording, index).map(|start| recording.exchanges[start].t_ms);
+    let started = start_of(recording, index).map_or(exchange.t_ms, |start| recording.exchanges[start].t_ms);
     let sent = exchange.frames.iter().enumerate().filter(|(_, frame)| frame.dir == Direction::Send);
     sent.map(move |(place, frame)| {
         let at = exchange.t_ms + frame.t_ms;
         let step = Step::Frame(index, place);
-        match started {
-            Some(started) if at <= started => (Rank::FrameAfterStart, Planned { at: started, step }),
-            Some(_) | None => (Rank::Frame, Planned { at, step }),
+        if at <= started {
+            (Rank::FrameAfterStart, Planned { at: started, step })
+        } else {
+            (Rank::Frame, Planned { at, step })
         }
     })
 }

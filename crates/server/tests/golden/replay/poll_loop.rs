@@ -92,10 +92,17 @@ impl PollLoop {
         });
     }
 
-    /// Whether the server holds a poll, or none will come any more.
+    /// Whether a poll is under way, or none will come any more.
     pub(crate) fn is_waiting(&self) -> bool {
         let state = self.state();
         state.phase == Phase::Over || state.polls.last().is_some_and(|poll| !poll.is_over())
+    }
+
+    /// Whether the server has shown, by its early headers, that it holds the poll.
+    pub(crate) fn is_held(&self) -> bool {
+        let state = self.state();
+        state.phase == Phase::Over
+            || state.polls.last().is_some_and(|poll| !poll.is_over() && poll.has_head())
     }
 
     pub(crate) fn is_over(&self) -> bool {

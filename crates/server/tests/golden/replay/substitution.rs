@@ -22,10 +22,10 @@ impl Identities {
 
     /// Learns from a negotiate answer and its replay.
     pub(crate) fn learn(&mut self, recorded: &Exchange, replayed: &Exchange) {
-        if let (Some(recorded), Some(replayed)) = (Identity::of(recorded), Identity::of(replayed)) {
-            if !self.known.iter().any(|(known, _)| *known == recorded) {
-                self.known.push((recorded, replayed));
-            }
+        if let (Some(recorded), Some(replayed)) = (Identity::of(recorded), Identity::of(replayed))
+            && !self.known.iter().any(|(known, _)| *known == recorded)
+        {
+            self.known.push((recorded, replayed));
         }
     }
 
