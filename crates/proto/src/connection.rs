@@ -29,6 +29,7 @@
 //! assert_eq!(connection.poll_effect(), Some(Effect::SendKeepAlive(link)));
 //! ```
 
+pub mod client;
 mod link;
 mod server;
 mod state;

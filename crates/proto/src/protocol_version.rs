@@ -59,7 +59,8 @@ impl ProtocolVersion {
 
     /// Two to four numbers with dots between; anything else is `None`. Numbers end where the original's 32-bit
     /// signed ones do: `99999999999.0` is no version.
-    fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('.').map(|part| {
             let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
             let number = if digits { part.parse::<i32>().ok() } else { None };
