@@ -94,16 +94,18 @@ impl fmt::Debug for Socket {
 pub(crate) async fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Option<usize>) {
     let socket = Arc::new(Socket::new(upgraded, max_message));
     link.attach_socket(&socket);
-    socket.pump(&link);
+    let link = CloseOnDrop(link);
+    let link = &link.0;
+    socket.pump(link);
     let mut closing_at: Option<tokio::time::Instant> = None;
     loop {
-        let news = std::future::poll_fn(|context| socket.poll(&link, context));
+        let news = std::future::poll_fn(|context| socket.poll(link, context));
         let news = match closing_at {
             None => news.await,
             Some(at) => tokio::time::timeout_at(at, news).await.unwrap_or(News::Gone),
         };
         match news {
-            News::Text(text) if closing_at.is_none() => dispatch(&link, &socket, &text).await,
+            News::Text(text) if closing_at.is_none() => dispatch(link, &socket, &text).await,
             News::Text(_) => {}
             News::Violation(frame) => {
                 link.core.counters.transport_error();
@@ -117,7 +119,15 @@ pub(crate) async fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Opti
             News::Gone => break,
         }
     }
-    link.close(Input::Lost(link.id));
+}
+
+/// However the task ends, even by a bug: its transport connection is over then.
+struct CloseOnDrop(Arc<Link>);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.close(Input::Lost(self.0.id));
+    }
 }
 
 /// For a client whose connection is over: one frame, then the end.
