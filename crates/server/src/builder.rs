@@ -19,6 +19,7 @@ use crate::{
     endpoint::EndpointOptions,
     http::request::Request,
     hub::{Authorize, Hub, HubApplication, HubRegistry, HubRegistryError, PipelineModule},
+    lost::{AfterLoss, LossHook, Lost},
     metrics::Counters,
     persistent_connection::{PersistentApplication, PersistentConnection},
     protect::{KeyRing, KeyRingError, Protector},
@@ -38,6 +39,7 @@ pub struct ServerBuilder {
     keys: Option<KeyRing>,
     hubs: HubRegistry,
     user_ids: UserIds,
+    on_lost: Option<LossHook>,
     mappings: Vec<Mapping>,
     /// The first thing that went wrong; reported by `build`.
     error: Option<BuildError>,
@@ -98,6 +100,7 @@ impl Default for ServerBuilder {
             keys: None,
             hubs: HubRegistry::default(),
             user_ids: Box::new(|request| user::default_user_id(request.user())),
+            on_lost: None,
             mappings: Vec::new(),
             error: None,
         }
@@ -147,6 +150,27 @@ impl ServerBuilder {
     /// How a request becomes the user id that `clients.user(..)` addresses. Default: the user's name.
     pub fn user_id(mut self, provider: impl Fn(&Request) -> Option<UserId> + Send + Sync + 'static) -> Self {
         self.user_ids = Box::new(provider);
+        self
+    }
+
+    /// Tells the application that a client missed messages although it came back in time, and asks what becomes of its connection.
+    ///
+    /// `hook` runs between the connection's lifetime handlers, never beside one and never after `disconnected`, and outside of all locks. It
+    /// must not block. Losses that come faster than it runs are told together. Without a hook everyone goes on, and
+    /// the metric *Messages Lost Total* counts.
+    ///
+    /// # Examples
+    /// ```
+    /// use heliostat::{AfterLoss, LossCause, Server};
+    ///
+    /// let builder = Server::builder().on_lost(|lost| match lost.cause {
+    ///     // Its pages load everything again when they reconnect to another server.
+    ///     LossCause::OtherLog => AfterLoss::GoOn,
+    ///     _ => AfterLoss::Disconnect,
+    /// });
+    /// ```
+    pub fn on_lost(mut self, hook: impl Fn(&Lost) -> AfterLoss + Send + Sync + 'static) -> Self {
+        self.on_lost = Some(LossHook::new(hook));
         self
     }
 
@@ -212,8 +236,9 @@ impl ServerBuilder {
             started: tokio::time::Instant::now().into_std(),
             counters: Counters::default(),
             user_ids: self.user_ids,
+            on_lost: self.on_lost,
             stopping: CancellationToken::new(),
-            heartbeat_runs: OnceLock::new(),
+            runtime: OnceLock::new(),
             settings: self.settings,
         };
         Ok(Server { core: Arc::new(core), hubs, endpoints: endpoints.into() })

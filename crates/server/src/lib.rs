@@ -39,6 +39,7 @@ mod failure;
 mod groups;
 mod http;
 mod hub;
+mod lost;
 mod metrics;
 mod persistent_connection;
 mod protect;
@@ -71,6 +72,7 @@ pub use hub::{
     Groups, Hub, HubContext, HubRegistryError, IncomingError, Invocation, OutgoingMessage, PipelineModule,
     Progress, ProgressError, Requirement, Scope, SendError, State, Target, TargetError, Verdict,
 };
+pub use lost::{AfterLoss, LossCause, Lost, LostCount};
 pub use metrics::Metrics;
 pub use persistent_connection::{
     Access, Connection, ConnectionSendError, PersistentConnection, PersistentContext,

@@ -15,6 +15,7 @@ use heliostat_proto::{
     id::ConnectionId,
     name::UserId,
 };
+use tokio::runtime::{EnterGuard, Handle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -25,6 +26,7 @@ use crate::{
     endpoint::EndpointOptions,
     http::{request::Request, service::HeliostatService},
     hub::{Hub, HubContext, HubRegistry},
+    lost::LossHook,
     metrics::{Counters, Metrics},
     persistent_connection::PersistentContext,
     protect::Protector,
@@ -56,9 +58,11 @@ pub(crate) struct Core {
     pub(crate) started: Instant,
     pub(crate) counters: Counters,
     pub(crate) user_ids: UserIds,
+    pub(crate) on_lost: Option<LossHook>,
     /// Cancelled when the server begins to shut down.
     pub(crate) stopping: CancellationToken,
-    pub(crate) heartbeat_runs: OnceLock<()>,
+    /// Where everything runs: the runtime on which the first connection came. The heartbeat runs there.
+    pub(crate) runtime: OnceLock<Handle>,
 }
 
 impl fmt::Debug for Core {
@@ -195,6 +199,7 @@ impl Server {
     /// Clients of protocol 1.2, 1.3 and 2.0 and later stop at once; those between stop when they find that they are refused (spec
     /// 5.8). Says whether there was such a connection on this server.
     pub fn disconnect(&self, id: ConnectionId) -> bool {
+        let _runtime = self.core.enter();
         let record = self.core.registry.find(id).filter(|record| !record.is_over());
         if let Some(record) = &record {
             record.handle(&self.core, Input::Disconnect);
@@ -252,9 +257,7 @@ impl Core {
         if self.bus.publish(topic, payload, &mut woken).is_some() {
             self.counters.message_bus_messages_published_total.increment();
         }
-        if let Some(runtime) =
-            tokio::runtime::Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE)
-        {
+        if let Some(runtime) = Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE) {
             for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
                 let portion = portion.to_vec();
                 runtime.spawn(async move { portion.iter().for_each(Link::notify) });
@@ -267,8 +270,9 @@ impl Core {
 
     /// The record of a connection, new if this server does not know it.
     pub(crate) fn record(self: &Arc<Self>, id: ConnectionId) -> Arc<Record> {
-        self.heartbeat_runs.get_or_init(|| {
+        self.runtime.get_or_init(|| {
             tokio::spawn(run_heartbeat(Arc::downgrade(self)));
+            Handle::current()
         });
         if let Some(record) = self.registry.find(id).filter(|record| record.is_forgotten()) {
             self.forget(&record);
@@ -277,6 +281,11 @@ impl Core {
             self.counters.connections_current.increment();
             Record::new(self, id)
         })
+    }
+
+    /// Handlers run on the server's runtime, even if their cause is on a thread that has none.
+    pub(crate) fn enter(&self) -> Option<EnterGuard<'_>> {
+        self.runtime.get().map(Handle::enter)
     }
 
     /// Lets go of a record whose tombstone is over.
@@ -289,17 +298,5 @@ impl Core {
     /// What is regularly thrown away.
     pub(crate) fn collect(&self, now: Instant) {
         self.bus.collect(now, self.timeouts.topic_time_to_live());
-    }
-
-    /// A reader found that messages had fallen out of the bus before it came for them.
-    pub(crate) fn lost(&self, connection: ConnectionId, count: u64) {
-        self.counters.messages_lost_total.add(count);
-        tracing::warn!(target: trace::MESSAGE_BUS, %connection, count, "messages were lost: the message buffer was too small for this reader");
-    }
-
-    /// A client came back with a cursor that this server cannot honour.
-    pub(crate) fn gap(&self, connection: ConnectionId) {
-        self.counters.gaps_reported_total.increment();
-        tracing::debug!(target: trace::MESSAGE_BUS, %connection, "the cursor is of another log; the connection goes on from now");
     }
 }

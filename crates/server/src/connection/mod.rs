@@ -2,10 +2,12 @@
 
 mod callbacks;
 mod heartbeat;
+mod losses;
 mod record;
 mod registry;
 
 pub(crate) use callbacks::{Callback, Callbacks, Outcome};
 pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};
+pub(crate) use losses::Losses;
 pub(crate) use record::{Arrival, Record};
 pub(crate) use registry::Registry;

@@ -5,7 +5,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -13,11 +13,12 @@ use futures_util::FutureExt;
 use heliostat_proto::{
     connection::{Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection},
     id::ConnectionId,
+    name::UserId,
     transport_kind::TransportKind,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Callback, Callbacks};
+use super::{Callback, Callbacks, Losses};
 use crate::{
     application::{Admission, Context},
     http::request::Request,
@@ -27,12 +28,19 @@ use crate::{
     transport::Link,
 };
 
+/// What a client reads when it is told to stop and nothing else was said.
+const FAREWELL: &str = "the server has ended this connection";
+
 /// A SignalR connection on this server. Lives until its tombstone is forgotten.
 pub(crate) struct Record {
     pub(crate) id: ConnectionId,
     pub(crate) callbacks: Arc<Callbacks>,
     /// Cancelled when the SignalR connection ends.
     pub(crate) ended: CancellationToken,
+    /// What its client reads when it is told to stop, if it is not the usual.
+    farewell: OnceLock<Arc<str>>,
+    /// What its client missed and the application does not know yet.
+    pub(crate) losses: Losses,
     state: Mutex<State>,
 }
 
@@ -76,6 +84,8 @@ impl Record {
             id,
             callbacks: Arc::default(),
             ended: CancellationToken::new(),
+            farewell: OnceLock::new(),
+            losses: Losses::default(),
             state: Mutex::new(state),
         })
     }
@@ -122,6 +132,29 @@ impl Record {
     /// Whether a transport connection is open.
     pub(crate) fn has_link(&self) -> bool {
         self.lock().link.is_some()
+    }
+
+    /// What its client reads when it is told to stop (spec 5.8, `E`).
+    pub(crate) fn farewell(&self) -> &str {
+        self.farewell.get().map_or(FAREWELL, |text| text)
+    }
+
+    /// Ends the connection from this side and tells its client why, if it is not over. Says whether it was not.
+    pub(crate) fn dismiss(self: &Arc<Self>, core: &Arc<Core>, input: Input, farewell: &Arc<str>) -> bool {
+        let is_open = !self.is_over();
+        if is_open {
+            // Whoever comes first gives the reason.
+            _ = self.farewell.set(Arc::clone(farewell));
+            self.handle(core, input);
+        }
+        is_open
+    }
+
+    /// Its user, as far as its requests say.
+    pub(crate) fn user(&self, core: &Core) -> Option<UserId> {
+        let owner = self.lock().owner.clone();
+        // The application's own code, so not under the lock.
+        owner.and_then(|owner| core.user_id(&owner.request))
     }
 
     /// `/start` came. Its callbacks see that request.

@@ -68,7 +68,7 @@ impl Receive<'_> {
         };
         let record = core.record(self.id);
         if record.is_over() {
-            return self.stop(&framing);
+            return self.stop(&record, &framing);
         }
         let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
         let seed = LinkSeed {
@@ -93,7 +93,7 @@ impl Receive<'_> {
         let opened = record.open(core, arrival, |link| Link::new(core, &record, link, seed, start));
         match opened {
             Some(link) => self.carry(link, opening, &record).await,
-            None => self.stop(&framing),
+            None => self.stop(&record, &framing),
         }
     }
 
@@ -150,14 +150,15 @@ impl Receive<'_> {
     }
 
     /// The connection is over and the client does not know: D-1.
-    fn stop(self, framing: &Framing) -> Answer {
+    fn stop(self, record: &Record, framing: &Framing) -> Answer {
         match (self.request.protocol_version.understands_stop(), self.kind) {
             (StopSignal::Refusal, _) => {
                 refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one")
             }
-            (StopSignal::Frame, TransportKind::WebSockets) => self.stop_socket(framing),
+            (StopSignal::Frame, TransportKind::WebSockets) => self.stop_socket(record, framing),
             (StopSignal::Frame, kind) => {
-                let pieces = framing.preamble().into_iter().chain([stop_response(self.core, framing)]);
+                let pieces =
+                    framing.preamble().into_iter().chain([stop_response(self.core, record, framing)]);
                 stream_answer(kind, self.callback.as_ref(), ResponseBody::pieces(pieces))
             }
         }
@@ -165,10 +166,11 @@ impl Receive<'_> {
 }
 
 impl Receive<'_> {
-    fn stop_socket(self, framing: &Framing) -> Answer {
+    fn stop_socket(self, record: &Record, framing: &Framing) -> Answer {
         let Some(upgrade) = self.upgrade else { return bare(StatusCode::BAD_REQUEST) };
         let answer = upgrade.switch();
-        let (last, max) = (stop_response(self.core, framing), self.core.settings.max_incoming_message);
+        let (last, max) =
+            (stop_response(self.core, record, framing), self.core.settings.max_incoming_message);
         tokio::spawn(async move {
             if let Ok(upgraded) = upgrade.on_upgrade.await {
                 web_sockets::say_and_close(upgraded, &last, max).await;

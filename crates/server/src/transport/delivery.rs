@@ -14,7 +14,9 @@ use heliostat_proto::{
 
 use super::{Framing, Link, LinkSeed};
 use crate::{
+    connection::Record,
     encoded::{Acknowledge, Command, Encoded, Outgoing},
+    lost::{LossCause, LostCount},
     protect::GroupsToken,
     server::Core,
 };
@@ -42,6 +44,8 @@ pub(crate) struct Reader {
     initializes: Initializes,
     news: News,
     batch: Batch,
+    /// Whether the next batch may tell of losses that nobody counted.
+    hindsight: Hindsight,
 }
 
 /// Whether the init command concerns this request: on `/reconnect` and `/poll` it is somebody else's (CP-101).
@@ -49,6 +53,25 @@ pub(crate) struct Reader {
 pub(crate) enum Initializes {
     Yes,
     No,
+}
+
+/// What a response says about the end of its transport connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LastWord<'a> {
+    Nothing,
+    /// The client is to reconnect.
+    Reconnect,
+    /// The client is to stop, for this reason.
+    Stop(&'a str),
+}
+
+/// How exactly a loss is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hindsight {
+    /// The reader was there all along.
+    Clear,
+    /// It begins, or began to read a topic, at an older place than where the topic begins.
+    Blurred,
 }
 
 /// What commands have added to the next response.
@@ -81,6 +104,7 @@ impl Reader {
             initializes: seed.initializes,
             news: News::default(),
             batch: Vec::new(),
+            hindsight: Hindsight::Blurred,
         }
     }
 
@@ -89,7 +113,7 @@ impl Reader {
     }
 
     /// The next response with something in it, framed; `None` when all has been said.
-    pub(crate) fn next(&mut self, core: &Core) -> Option<Bytes> {
+    pub(crate) fn next(&mut self, core: &Arc<Core>, record: &Arc<Record>) -> Option<Bytes> {
         let limit = match self.framing {
             Framing::LongPolling | Framing::Jsonp(_) => POLL_BATCH,
             Framing::WebSocket | Framing::EventStream | Framing::ForeverFrame(_) => STREAMING_BATCH,
@@ -97,8 +121,9 @@ impl Reader {
         loop {
             let mut batch = std::mem::take(&mut self.batch);
             let taken = self.subscription.take(limit, &mut batch);
+            let hindsight = std::mem::replace(&mut self.hindsight, Hindsight::Clear);
             if taken.lost > 0 {
-                core.lost(self.connection, taken.lost);
+                record.lost(core, self.loss(hindsight, taken.lost));
             }
             let response = self.respond(core, &batch);
             let took = batch.len();
@@ -113,12 +138,15 @@ impl Reader {
     }
 
     /// A response with no messages: the answer to a poll that ends, or a stream's last word.
-    pub(crate) fn last(
-        &mut self,
-        core: &Core,
-        finish: impl for<'a> FnOnce(ResponseHead<'a>) -> ResponseHead<'a>,
-    ) -> Bytes {
-        self.build(core, self.subscription.position(), finish, &[])
+    pub(crate) fn last(&mut self, core: &Core, word: LastWord<'_>) -> Bytes {
+        self.build(core, self.subscription.position(), word, &[])
+    }
+
+    fn loss(&self, hindsight: Hindsight, count: u64) -> (LossCause, LostCount) {
+        match hindsight {
+            Hindsight::Clear => (LossCause::TooSlow, LostCount::Exactly(count)),
+            Hindsight::Blurred => (LossCause::TooLongAway, LostCount::AtLeast(count)),
+        }
     }
 
     fn respond(&mut self, core: &Core, batch: &Batch) -> Option<Bytes> {
@@ -146,7 +174,7 @@ impl Reader {
                         Outgoing::Message(_) | Outgoing::Command(_) => None,
                     })
                     .collect();
-                Some(self.build(core, last.position, |head| head, &messages))
+                Some(self.build(core, last.position, LastWord::Nothing, &messages))
             }
         };
         // Only now has the change taken effect *and* found its way into a response.
@@ -167,6 +195,7 @@ impl Reader {
             Command::AddToGroup { group, acknowledge } => {
                 if self.groups.insert(group.clone()) {
                     self.subscription.add(self.topic(group));
+                    self.hindsight = Hindsight::Blurred;
                     self.news.groups = Some(());
                 }
                 Some(acknowledge.clone())
@@ -200,13 +229,7 @@ impl Reader {
         }
     }
 
-    fn build(
-        &mut self,
-        core: &Core,
-        at: Position,
-        finish: impl for<'a> FnOnce(ResponseHead<'a>) -> ResponseHead<'a>,
-        messages: &[&Encoded],
-    ) -> Bytes {
+    fn build(&mut self, core: &Core, at: Position, word: LastWord<'_>, messages: &[&Encoded]) -> Bytes {
         let cursor = self.cursor(at);
         let news = std::mem::take(&mut self.news);
         let token = news.groups.and_then(|()| {
@@ -221,7 +244,12 @@ impl Reader {
         }
         let size = messages.iter().map(|message| message.json().len() + 1).sum::<usize>();
         let mut json = Vec::with_capacity(size + 64);
-        encode_response(&mut json, &finish(head), messages.iter().map(|message| message.json()));
+        head = match word {
+            LastWord::Nothing => head,
+            LastWord::Reconnect => head.reconnect(),
+            LastWord::Stop(text) => head.stop(text),
+        };
+        encode_response(&mut json, &head, messages.iter().map(|message| message.json()));
         self.framing.framed(&json)
     }
 

@@ -14,7 +14,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures_util::task::AtomicWaker;
-use heliostat_bus::{Start, TopicName};
+use heliostat_bus::{Gap, Start, TopicName};
 use heliostat_proto::{
     classic::{ResponseHead, encode_response},
     connection::{Ending, Input, LinkId},
@@ -23,18 +23,20 @@ use heliostat_proto::{
 };
 
 pub(crate) use super::delivery::Initializes;
-use super::{Framing, delivery::Reader, web_sockets::Socket};
+use super::{
+    Framing,
+    delivery::{LastWord, Reader},
+    web_sockets::Socket,
+};
 use crate::{
     application::{Admission, Context},
     connection::Record,
     encoded::{Command, Outgoing},
     http::request::Request,
+    lost::{LossCause, LostCount},
     server::Core,
     topic, trace,
 };
-
-/// The reason that a client reads when the server has ended its connection (spec 5.8, `E`).
-const ENDED_TEXT: &str = "the server has ended this connection";
 
 /// Due responses are joined up to this size before they are handed on, in bytes.
 const JOIN_UP_TO: usize = 32 * 1024;
@@ -153,8 +155,8 @@ impl Link {
             heard_at: AtomicU64::new(core.nanoseconds_since_start()),
         });
         let subscription = core.bus.subscribe(Arc::clone(&link), topics, start);
-        if subscription.start_gap().is_some() {
-            core.gap(seed.connection);
+        if subscription.start_gap() == Some(Gap::UnknownCursor) {
+            record.lost(core, (LossCause::OtherLog, LostCount::Unknown));
         }
         *link.lock_reader() = Some(Reader::new(core, &seed, subscription));
         trace::transport_opened(seed.kind, seed.connection);
@@ -267,7 +269,7 @@ impl Link {
             };
             return last.map_or(Step::End, Step::SendAndEnd);
         }
-        match reader.next(&self.core) {
+        match reader.next(&self.core, &self.record) {
             Some(bytes) => Step::Send(bytes),
             None if self.keep_alive_due.swap(false, Ordering::AcqRel) => reader
                 .framing()
@@ -280,15 +282,17 @@ impl Link {
     /// What a client must still hear when its transport connection ends.
     fn last_word(&self, reader: &mut Reader, ending: Ending) -> Option<Bytes> {
         match (self.kind, ending) {
-            (_, Ending::Disconnected) => Some(reader.last(&self.core, |head| head.stop(ENDED_TEXT))),
+            (_, Ending::Disconnected) => {
+                Some(reader.last(&self.core, LastWord::Stop(self.record.farewell())))
+            }
             (TransportKind::LongPolling, Ending::ShuttingDown) => {
-                Some(reader.last(&self.core, |head| head.reconnect()))
+                Some(reader.last(&self.core, LastWord::Reconnect))
             }
             // A poll is always answered, so that the client that waits for it goes on (spec 9.3).
             (
                 TransportKind::LongPolling,
                 Ending::Replaced | Ending::ConnectionTimeout | Ending::Stopped | Ending::Silent,
-            ) => Some(reader.last(&self.core, |head| head)),
+            ) => Some(reader.last(&self.core, LastWord::Nothing)),
             (
                 TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame,
                 _,
@@ -348,9 +352,9 @@ fn join(first: &mut Option<Bytes>, joined: &mut BytesMut, bytes: Bytes) {
 }
 
 /// The response that makes a client of any generation that can be told stop (D-1).
-pub(crate) fn stop_response(core: &Core, framing: &Framing) -> Bytes {
+pub(crate) fn stop_response(core: &Core, record: &Record, framing: &Framing) -> Bytes {
     let cursor = core.bus.cursor(core.bus.head()).to_string();
     let mut json = Vec::new();
-    encode_response(&mut json, &ResponseHead::new(&cursor).stop(ENDED_TEXT), std::iter::empty());
+    encode_response(&mut json, &ResponseHead::new(&cursor).stop(record.farewell()), std::iter::empty());
     framing.framed(&json)
 }
