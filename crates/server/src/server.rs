@@ -215,11 +215,19 @@ impl Server {
         const AT_MOST: Duration = Duration::from_secs(5);
         const LOOK_EVERY: Duration = Duration::from_millis(10);
         self.core.stopping.cancel();
-        for record in self.core.registry.all() {
-            record.handle(&self.core, Input::ShuttingDown);
-        }
         let all_ended = async {
-            while self.core.registry.all().iter().any(|record| record.has_link()) {
+            // A record leaves the registry with its shutdown, but its transport connection still has its last word to say.
+            let mut ending = Vec::new();
+            loop {
+                // Every time anew: a request that was let in just before may only now have its transport connection.
+                for record in self.core.registry.all() {
+                    record.handle(&self.core, Input::ShuttingDown);
+                    ending.push(record);
+                }
+                ending.retain(|record| record.has_link());
+                if ending.is_empty() {
+                    return;
+                }
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
