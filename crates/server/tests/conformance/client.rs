@@ -40,10 +40,6 @@ impl Ask {
         Self::new("GET", path)
     }
 
-    pub(crate) fn post(path: &str) -> Self {
-        Self::new("POST", path)
-    }
-
     /// The same with another method.
     pub(crate) fn by(mut self, method: &str) -> Self {
         self.method = method.to_owned();
@@ -94,14 +90,6 @@ impl Ask {
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self
-    }
-
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-    }
-
-    pub(crate) fn path(&self) -> &str {
-        &self.path
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -326,6 +314,15 @@ pub(crate) enum Frame {
 pub(crate) struct Socket {
     pub(crate) head: Head,
     input: Input,
+    hearing: Hearing,
+}
+
+/// Whether a client is really there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hearing {
+    AnswersPings,
+    /// Its line is open, but nobody answers.
+    Deaf,
 }
 
 impl Socket {
@@ -339,9 +336,14 @@ impl Socket {
             .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
         let exchange = Exchange::begin(line, &ask).await.expect("an answer to the upgrade");
         match exchange.head.status {
-            101 => Ok(Self { head: exchange.head, input: exchange.input }),
+            101 => Ok(Self { head: exchange.head, input: exchange.input, hearing: Hearing::AnswersPings }),
             _ => Err(exchange.whole().await),
         }
+    }
+
+    /// From now on pings are not answered.
+    pub(crate) fn go_deaf(&mut self) {
+        self.hearing = Hearing::Deaf;
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
@@ -379,6 +381,12 @@ impl Socket {
         loop {
             if let Some((opcode, payload)) = self.take_frame() {
                 return match opcode {
+                    0x89 => {
+                        if self.hearing == Hearing::AnswersPings {
+                            self.send_frame(0x8A, &payload).await;
+                        }
+                        continue;
+                    }
                     0x81 => Frame::Text(String::from_utf8(payload).expect("a text frame is UTF-8")),
                     0x88 => Frame::Close(payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]]))),
                     0x8A => Frame::Pong,

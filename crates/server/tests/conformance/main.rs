@@ -14,11 +14,19 @@
 mod actor;
 mod client;
 mod log;
+mod long_polling;
 mod session;
 mod site;
 
 mod endpoints;
 mod errors;
+mod groups;
+mod handshake;
 mod jsonp_and_cors;
+mod lifetime;
 mod negotiation;
+mod settings;
+mod streams;
+mod tcp;
 mod tokens;
+mod web_sockets;
