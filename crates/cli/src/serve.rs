@@ -89,6 +89,7 @@ fn limits(configuration: &Configuration) -> Limits {
 fn build(configuration: &Configuration, demo: &Demo) -> Result<Server, ServeError> {
     let settings = &configuration.settings;
     let options = options(settings);
+    let after_loss = settings.lost_messages.get();
     let mut builder = Server::builder()
         .timeouts(configuration.timeouts.clone())
         .settings(heliostat::Settings {
@@ -102,6 +103,11 @@ fn build(configuration: &Configuration, demo: &Demo) -> Result<Server, ServeErro
                 ByteLimit::AtMost(size) => Some(size.get()),
                 ByteLimit::Unlimited => None,
             },
+            late_return: settings.late_return.get(),
+        })
+        .on_lost(move |lost| {
+            tracing::debug!(connection = %lost.connection, count = ?lost.count, cause = ?lost.cause, "messages were lost");
+            after_loss
         })
         .map_hubs("/signalr", options.clone())
         .map("/echo", EchoConnection, options);

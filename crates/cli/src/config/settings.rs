@@ -12,7 +12,9 @@ use super::address::ListenAddress;
 use super::byte_size::{ByteLimit, ByteSize};
 use super::duration::HumaneDuration;
 use super::keep_alive::KeepAliveSetting;
+use super::late_return::LateReturnSetting;
 use super::log::{LogFormat, LogLevels};
+use super::lost_messages::LostMessages;
 use super::origins::{AllowedOrigins, CrossOrigin};
 use super::switch::Switch;
 use super::text;
@@ -55,6 +57,16 @@ pub(crate) struct Settings {
     #[arg(long, env = "HELIOSTAT_LONG_POLL_DELAY", value_name = "DURATION", default_value = "0s")]
     #[serde(with = "text")]
     pub(crate) long_poll_delay: HumaneDuration,
+
+    /// What happens to a client that comes back after its connection has timed out
+    #[arg(long, env = "HELIOSTAT_LATE_RETURN", value_name = "stop|continue", default_value = "stop")]
+    #[serde(with = "text")]
+    pub(crate) late_return: LateReturnSetting,
+
+    /// What becomes of a connection whose messages fell out of the buffer, or whose past is in another server's
+    #[arg(long, env = "HELIOSTAT_LOST_MESSAGES", value_name = "go on|disconnect", default_value = "go on")]
+    #[serde(with = "text")]
+    pub(crate) lost_messages: LostMessages,
 
     /// Messages kept per topic for clients that come back; fewer than 32 count as 32
     #[arg(long, env = "HELIOSTAT_MESSAGE_BUFFER", value_name = "MESSAGES", default_value_t = 1000)]
@@ -172,7 +184,7 @@ mod tests {
     #[test]
     fn every_setting_has_the_same_name_as_flag_variable_and_key() {
         let keys = keys();
-        assert_eq!(keys.len(), 22);
+        assert_eq!(keys.len(), 24);
         for key in keys {
             assert_eq!(key.flag, format!("--{}", key.name.replace('_', "-")));
             assert_eq!(key.variable, format!("HELIOSTAT_{}", key.name.to_uppercase()));

@@ -198,6 +198,7 @@ fn word_for(reason: Reason) -> &'static str {
         Reason::DisconnectedByServer => "disconnectedByServer",
         Reason::ShuttingDown => "shuttingDown",
         Reason::Replaced => "replaced",
+        Reason::MessagesLost => "messagesLost",
         _ => "other",
     }
 }

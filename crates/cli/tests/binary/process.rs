@@ -96,6 +96,14 @@ impl Running {
         }
     }
 
+    /// A connection with a request sent on it.
+    pub(crate) fn open(&self, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "{request} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).unwrap();
+        stream
+    }
+
     /// One request, one answer: the head and the body.
     pub(crate) fn request(&self, head: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();

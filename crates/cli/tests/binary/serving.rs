@@ -77,6 +77,38 @@ fn negotiate_tells_the_settings_in_force() {
     assert_eq!(answer["TryWebSockets"], false);
 }
 
+/// The token of a new connection, as it may stand in a query.
+fn token(running: &Running) -> String {
+    let (_, body) = running.get("/signalr/negotiate?clientProtocol=1.5");
+    let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
+    // Base64 has three characters that mean something else in a query.
+    let token = answer.get("ConnectionToken").and_then(|token| token.as_str()).unwrap();
+    token.replace('%', "%25").replace('+', "%2B").replace('=', "%3D").replace('/', "%2F")
+}
+
+#[test]
+fn cp_214_an_idle_connection_hears_a_keep_alive_also_after_its_start() {
+    let running = Running::start(&Folder::new(), &["--keep-alive", "2s"]);
+    let query = format!("transport=serverSentEvents&clientProtocol=1.5&connectionToken={}", token(&running));
+    let mut stream = running.open(&format!("GET /signalr/connect?{query}"));
+    let mut heard = Vec::new();
+    let mut until = |word: &str| {
+        while !String::from_utf8_lossy(&heard).contains(word) {
+            let mut buffer = [0; 1024];
+            let read = stream.read(&mut buffer).unwrap();
+            assert_ne!(read, 0, "the stream ended before {word}");
+            heard.extend_from_slice(&buffer[..read]);
+        }
+    };
+    until("\"S\":1");
+    // Not at once: what came between the first write and the start must not confuse the clock.
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(running.get(&format!("/signalr/start?{query}")).0.starts_with("HTTP/1.1 200"));
+    let started = Instant::now();
+    until("data: {}\n");
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+}
+
 #[test]
 fn a_request_target_with_raw_quotes_is_understood() {
     let running = Running::start(&Folder::new(), &[]);
@@ -87,14 +119,7 @@ fn a_request_target_with_raw_quotes_is_understood() {
 #[test]
 fn keys_in_a_folder_survive_a_restart() {
     let folder = Folder::new();
-    let token = {
-        let running = Running::start(&folder, &["--data-dir", "keys"]);
-        let (_, body) = running.get("/signalr/negotiate?clientProtocol=1.5");
-        let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
-        answer["ConnectionToken"].as_str().unwrap().to_owned()
-    };
-    // Base64 has three characters that mean something else in a query.
-    let token = token.replace('%', "%25").replace('+', "%2B").replace('=', "%3D").replace('/', "%2F");
+    let token = token(&Running::start(&folder, &["--data-dir", "keys"]));
     let ping = |running: &Running| {
         let path = format!("/signalr/abort?transport=longPolling&clientProtocol=1.5&connectionToken={token}");
         running.request(&format!("POST {path}")).0
