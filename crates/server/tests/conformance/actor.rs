@@ -33,6 +33,8 @@ impl Actor {
                 connection.everyone().send_to_group(group, text)?;
             }
             "query" => connection.send(connection.request().query(rest))?,
+            "cookie" => connection.send(connection.request().cookie(rest))?,
+            "user" => connection.send(connection.request().user().map(heliostat::User::name))?,
             "slow" => {
                 tokio::time::sleep(Duration::from_secs(3)).await;
                 connection.send(rest)?;

@@ -415,3 +415,52 @@ async fn cp_076_the_url_is_the_path_that_was_asked_also_behind_a_prefix() {
     let long = format!("/act/negotiate?x={}", escape(&"x".repeat(12_000)));
     assert_eq!(site.ask(&Ask::get(&long)).await.status(), 200, "request lines may be long");
 }
+
+#[tokio::test(start_paused = true)]
+async fn cp_076_behind_a_host_that_strips_the_path_the_url_is_still_the_public_one() {
+    use http_body_util::BodyExt;
+    use tower_service::Service;
+    let (site, _) = stage();
+    let mut nested = site.server.nested("/act").unwrap();
+    for (path, url) in [("/negotiate", "/act"), ("/deeper/negotiate", "/act/deeper")] {
+        let request = http::Request::get(path).body(String::new()).unwrap();
+        let answer = nested.call(request).await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["Url"], url, "{path}");
+    }
+    let error = site.server.nested("/nothing").unwrap_err();
+    assert!(error.to_string().contains("/act"), "it names what is mapped: {error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cookies_and_the_user_reach_the_application_on_every_transport() {
+    for kind in ALL {
+        let (site, _) = stage();
+        let session =
+            Session::of_user(&site, ACT, kind, "ann").await.with_header("Cookie", "a=1; theme=dark");
+        let mut channel = session.begin().await;
+        for (order, expected) in [("cookie theme", "dark"), ("cookie a", "1"), ("user", "ann")] {
+            channel.send(order).await;
+            assert_eq!(channel.messages(1).await, [expected], "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_away_in_the_middle_of_a_request_leaves_nothing_behind() {
+    use tokio::io::AsyncWriteExt;
+    let (site, log) = stage();
+    let session = Session::new(&site, ACT, TransportKind::LongPolling).await;
+    let target = format!("/act/send?transport=longPolling&connectionToken={}", session.token);
+    let request = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\ndata=echo+hello");
+    for cut in [10, 40, request.len() - 20, request.len()] {
+        let mut line = site.dial().await;
+        line.write_all(&request.as_bytes()[..cut]).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert!(log.lines().is_empty());
+    assert_eq!(site.counter("Connections Current"), 0);
+}

@@ -272,6 +272,20 @@ async fn cp_051_a_foreign_or_unknown_cursor_starts_at_now() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cp_051_a_cursor_of_ours_from_the_future_starts_at_now_too() {
+    for kind in ALL {
+        let (site, _) = stage();
+        let mut session = Session::new(&site, ACT, kind).await.begin().await.vanish();
+        let cursor = session.cursor.clone().unwrap();
+        session.cursor = Some(format!("{}-FFFFFF", &cursor[..cursor.rfind('-').unwrap()]));
+        let mut channel = session.open("reconnect").await;
+        site.server.persistent(ACT).unwrap().broadcast("heard").unwrap();
+        assert_eq!(channel.messages(1).await, ["heard"], "{kind:?}");
+        assert_eq!(site.counter("Gaps Reported Total"), 1, "{kind:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn cp_052_a_malformed_cursor_of_ours_is_an_error_for_that_request_only() {
     for kind in ALL {
         let (site, log) = stage();

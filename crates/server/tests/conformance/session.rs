@@ -43,6 +43,7 @@ pub(crate) struct Session {
     pub(crate) groups_token: Option<String>,
     /// Goes with every request.
     query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
     user: Option<String>,
 }
 
@@ -68,6 +69,7 @@ impl Session {
             cursor: None,
             groups_token: None,
             query: Vec::new(),
+            headers: Vec::new(),
             user: None,
         };
         session.negotiate().await
@@ -95,6 +97,12 @@ impl Session {
         self
     }
 
+    /// With one more header on every request.
+    pub(crate) fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The same connection, asked for at another server.
     pub(crate) fn at(&self, site: &Site) -> Self {
         Self { site: site.clone(), ..self.clone() }
@@ -112,6 +120,9 @@ impl Session {
         }
         for (name, value) in &self.query {
             ask = ask.with(name, value);
+        }
+        for (name, value) in &self.headers {
+            ask = ask.header(name, value);
         }
         match &self.user {
             Some(user) => ask.header("X-User", user),

@@ -32,6 +32,21 @@ async fn cp_125_the_upgrade_needs_no_sub_protocol_and_takes_none() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cp_125_the_headers_of_the_upgrade_are_lists_without_case() {
+    let (site, _) = stage();
+    let session = Session::new(&site, ACT, TransportKind::WebSockets).await;
+    for (connection, upgrade) in [("keep-alive, Upgrade", "WebSocket"), ("UPGRADE", "h2c, websocket")] {
+        let ask = session
+            .receive("connect")
+            .header("Connection", connection)
+            .header("Upgrade", upgrade)
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(site.open(&ask).await.head.status, 101, "{connection}, {upgrade}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn cp_126_every_message_of_the_server_is_one_text_frame_with_one_json_value() {
     let (site, _) = stage();
     let mut channel = connected(&site).await;
