@@ -265,6 +265,12 @@ impl PersistentContext {
         self.change(id, group, Membership::Leave).await
     }
 
+    /// Ends all connections on this server that are in a group, or were when they went away: their clients are told to stop and read
+    /// `text`, as with [`Server::disconnect_because`](crate::Server::disconnect_because). Says how many there were.
+    pub fn disconnect_group(&self, group: &str, text: &str) -> usize {
+        self.core.disconnect_group(GROUP_PREFIX, &qualified(self.name, group), text)
+    }
+
     async fn change(&self, id: ConnectionId, group: &str, change: Membership) -> Result<(), GroupError> {
         if group.is_empty() {
             return Err(GroupError::EmptyName);

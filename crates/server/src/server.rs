@@ -197,14 +197,41 @@ impl Server {
     /// Ends one SignalR connection: its client is told to stop, `disconnected` runs, and the id is refused from then on.
     ///
     /// Clients of protocol 1.2, 1.3 and 2.0 and later stop at once; those between stop when they find that they are refused (spec
-    /// 5.8). Says whether there was such a connection on this server.
+    /// 5.8). One that does not stop is cut off. Says whether there was such a connection on this server.
     pub fn disconnect(&self, id: ConnectionId) -> bool {
-        let _runtime = self.core.enter();
-        let record = self.core.registry.find(id).filter(|record| !record.is_over());
-        if let Some(record) = &record {
-            record.handle(&self.core, Input::Disconnect);
-        }
-        record.is_some()
+        self.core.disconnect(id, "")
+    }
+
+    /// The same with a text that clients of 2.4 and later show as their error.
+    ///
+    /// # Examples
+    /// ```
+    /// use heliostat::{ConnectionId, Server};
+    ///
+    /// fn ban(server: &Server, id: ConnectionId) -> bool {
+    ///     server.disconnect_because(id, "you were banned by a moderator")
+    /// }
+    /// ```
+    pub fn disconnect_because(&self, id: ConnectionId, text: &str) -> bool {
+        self.core.disconnect(id, text)
+    }
+
+    /// Ends all of a user's connections on this server, with a text as above. Says how many there were.
+    ///
+    /// Whose a connection is, its receive request says: see [`user_id`](ServerBuilder::user_id).
+    ///
+    /// # Examples
+    /// ```
+    /// use heliostat::{Server, UserId};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::builder().build()?;
+    /// let ended = server.disconnect_user(&UserId::parse("ann")?, "your password was changed");
+    /// assert_eq!(ended, 0);
+    /// # Ok(()) }
+    /// ```
+    pub fn disconnect_user(&self, user: &UserId, text: &str) -> usize {
+        self.core.disconnect_user(user, text)
     }
 
     /// Ends every transport connection and refuses new ones. Polls are answered with `"T":1`, so that their clients reconnect,

@@ -1,6 +1,7 @@
 //! SignalR connections on this server: who they are, what their state machine says, and whose turn it is.
 
 mod callbacks;
+mod dismissal;
 mod heartbeat;
 mod losses;
 mod record;

@@ -25,7 +25,7 @@ use crate::{
     server::Core,
     settings::LateReturn,
     trace,
-    transport::Link,
+    transport::{GroupsRead, Link, Reader},
 };
 
 /// What a client reads when it is told to stop and nothing else was said.
@@ -48,11 +48,18 @@ struct State {
     machine: ServerConnection,
     /// The transport connection that is open, if one is.
     link: Option<Arc<Link>>,
+    /// What the last transport connection left behind, while none is open.
+    left: Option<Left>,
     next_link: u64,
     /// Up to when the machine knows of the link's writing and hearing.
     told: Option<(Instant, Instant)>,
     /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
     owner: Option<Owner>,
+}
+
+/// What is known about a connection that is away.
+struct Left {
+    groups: GroupsRead,
 }
 
 #[derive(Clone)]
@@ -79,7 +86,7 @@ impl fmt::Debug for Record {
 impl Record {
     pub(crate) fn new(core: &Core, id: ConnectionId) -> Arc<Self> {
         let machine = ServerConnection::new(core.timeouts.clone(), core.now());
-        let state = State { machine, link: None, next_link: 1, told: None, owner: None };
+        let state = State { machine, link: None, left: None, next_link: 1, told: None, owner: None };
         Arc::new(Self {
             id,
             callbacks: Arc::default(),
@@ -106,6 +113,7 @@ impl Record {
         let link = build(id);
         state.owner = Some(Owner { admission: arrival.admission, request: arrival.request });
         let replaced = state.link.replace(Arc::clone(&link));
+        state.left = None;
         state.told = Some((link.written_at(), link.heard_at()));
         let opened = Input::Opened { link: id, kind: arrival.kind, how: arrival.opening };
         let mut endings = self.step(core, &mut state, opened, core.now());
@@ -129,6 +137,25 @@ impl Record {
         self.lock().machine.admits() == Welcome::Forgotten
     }
 
+    /// Whether it is in a group, now or when it was last there. `name` is qualified.
+    pub(crate) fn is_in_group(&self, prefix: &str, name: &str) -> bool {
+        let is_in = |groups: &GroupsRead| groups.prefix == prefix && groups.names.contains(name);
+        let state = self.lock();
+        let reads = state.link.as_ref().and_then(|link| link.with_reader(|reader| is_in(reader.groups())));
+        reads.unwrap_or_else(|| state.left.as_ref().is_some_and(|left| is_in(&left.groups)))
+    }
+
+    /// A transport connection is about to be over: takes its reader, and keeps what must outlive it. In one step, so that nobody who
+    /// looks for the members of a group misses this one.
+    pub(crate) fn part(&self, link: &Link) -> Option<Reader> {
+        let mut state = self.lock();
+        let mut reader = link.take_reader();
+        if state.link.as_ref().is_some_and(|current| current.id == link.id) {
+            state.left = reader.as_mut().map(|reader| Left { groups: reader.take_groups() });
+        }
+        reader
+    }
+
     /// Whether a transport connection is open.
     pub(crate) fn has_link(&self) -> bool {
         self.lock().link.is_some()
@@ -143,8 +170,10 @@ impl Record {
     pub(crate) fn dismiss(self: &Arc<Self>, core: &Arc<Core>, input: Input, farewell: &Arc<str>) -> bool {
         let is_open = !self.is_over();
         if is_open {
-            // Whoever comes first gives the reason.
-            _ = self.farewell.set(Arc::clone(farewell));
+            // Whoever comes first gives the reason. An empty one would not stop a client.
+            if !farewell.is_empty() {
+                _ = self.farewell.set(Arc::clone(farewell));
+            }
             self.handle(core, input);
         }
         is_open

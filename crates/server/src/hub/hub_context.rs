@@ -7,6 +7,7 @@ use crate::{
         clients::{Clients, FromOutside},
         entry::HubEntry,
         groups::Groups,
+        signal,
         target::Reach,
     },
     server::Core,
@@ -49,5 +50,20 @@ impl HubContext {
     #[must_use]
     pub fn groups(&self) -> Groups<FromOutside> {
         Groups::from_outside(self.0.clone())
+    }
+    /// Ends all connections on this server that are in a group of this hub, or were when they went away: their clients are told to stop
+    /// and read `text`, as with [`Server::disconnect_because`](crate::Server::disconnect_because). Says how many there were.
+    ///
+    /// A connection has all its hubs: they end with it.
+    ///
+    /// # Examples
+    /// ```
+    /// fn close_room(chat: &heliostat::HubContext, room: &str) -> usize {
+    ///     chat.disconnect_group(room, "this room was closed")
+    /// }
+    /// ```
+    pub fn disconnect_group(&self, group: &str, text: &str) -> usize {
+        let name = signal::qualified(self.0.hub.name(), group);
+        self.0.core.disconnect_group(signal::GROUP_PREFIX, &name, text)
     }
 }

@@ -37,15 +37,22 @@ pub(crate) struct Reader {
     epoch: Epoch,
     subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
     framing: Framing,
-    group_prefix: &'static str,
     long_poll_delay: Option<std::time::Duration>,
-    /// Qualified names, as the groups token lists them.
-    groups: BTreeSet<String>,
+    groups: GroupsRead,
     initializes: Initializes,
     news: News,
     batch: Batch,
     /// Whether the next batch may tell of losses that nobody counted.
     hindsight: Hindsight,
+}
+
+/// The groups that a reader reads.
+#[derive(Debug)]
+pub(crate) struct GroupsRead {
+    /// What makes their names topics.
+    pub(crate) prefix: &'static str,
+    /// Qualified names, as the groups token lists them.
+    pub(crate) names: BTreeSet<String>,
 }
 
 /// Whether the init command concerns this request: on `/reconnect` and `/poll` it is somebody else's (CP-101).
@@ -98,9 +105,8 @@ impl Reader {
             epoch: core.bus.epoch(),
             subscription,
             framing: seed.framing.clone(),
-            group_prefix: seed.group_prefix,
             long_poll_delay: seed.long_poll_delay,
-            groups: seed.groups.iter().cloned().collect(),
+            groups: GroupsRead { prefix: seed.group_prefix, names: seed.groups.iter().cloned().collect() },
             initializes: seed.initializes,
             news: News::default(),
             batch: Vec::new(),
@@ -110,6 +116,15 @@ impl Reader {
 
     pub(crate) const fn framing(&self) -> &Framing {
         &self.framing
+    }
+
+    pub(crate) const fn groups(&self) -> &GroupsRead {
+        &self.groups
+    }
+
+    /// What it read, when it ends.
+    pub(crate) fn take_groups(&mut self) -> GroupsRead {
+        GroupsRead { prefix: self.groups.prefix, names: std::mem::take(&mut self.groups.names) }
     }
 
     /// The next response with something in it, framed; `None` when all has been said.
@@ -193,7 +208,7 @@ impl Reader {
                 None
             }
             Command::AddToGroup { group, acknowledge } => {
-                if self.groups.insert(group.clone()) {
+                if self.groups.names.insert(group.clone()) {
                     self.subscription.add(self.topic(group));
                     self.hindsight = Hindsight::Blurred;
                     self.news.groups = Some(());
@@ -201,8 +216,8 @@ impl Reader {
                 Some(acknowledge.clone())
             }
             Command::RemoveFromGroup { group, acknowledge } => {
-                if self.groups.remove(group) {
-                    self.subscription.remove(&format!("{}{group}", self.group_prefix));
+                if self.groups.names.remove(group) {
+                    self.subscription.remove(&format!("{}{group}", self.groups.prefix));
                     self.news.groups = Some(());
                 }
                 Some(acknowledge.clone())
@@ -211,7 +226,7 @@ impl Reader {
     }
 
     fn topic(&self, group: &str) -> TopicName {
-        TopicName::from(format!("{}{group}", self.group_prefix))
+        TopicName::from(format!("{}{group}", self.groups.prefix))
     }
 
     /// One message and nothing else: the same bytes for everyone on this transport.
@@ -233,7 +248,7 @@ impl Reader {
         let cursor = self.cursor(at);
         let news = std::mem::take(&mut self.news);
         let token = news.groups.and_then(|()| {
-            GroupsToken::seal(&core.protector, self.connection, self.groups.iter().map(String::as_str))
+            GroupsToken::seal(&core.protector, self.connection, self.groups.names.iter().map(String::as_str))
         });
         let mut head = self.head(&cursor);
         if news.initialized.is_some() {

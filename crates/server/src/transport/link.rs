@@ -216,6 +216,16 @@ impl Link {
         self.notify();
     }
 
+    /// Whether the server wants this transport connection to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.get().is_some()
+    }
+
+    /// Whether that is because the SignalR connection is over: then nothing is taken from the client any more.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        matches!(self.ending.get(), Some(LinkEnd::Ordered(Ending::Disconnected | Ending::Stopped)))
+    }
+
     /// Wakes the task that carries this link.
     pub(crate) fn wake(&self) {
         self.waker.wake();
@@ -323,8 +333,8 @@ impl Link {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Outside of the lock: leaving the topics takes their locks.
-        let reader = self.lock_reader().take();
+        // Dropped outside of the lock: leaving the topics takes their locks.
+        let reader = self.record.part(self);
         if reader.is_some() {
             self.core.counters.current(self.kind).decrement();
             self.core.counters.message_bus_subscribers_current.decrement();
@@ -332,6 +342,16 @@ impl Link {
         drop(reader);
         trace::transport_closed(self.kind, self.record.id, input);
         self.record.handle(&self.core, input);
+    }
+
+    /// Takes the reader away: nothing more will be read.
+    pub(crate) fn take_reader(&self) -> Option<Reader> {
+        self.lock_reader().take()
+    }
+
+    /// Looks at the reader, if there still is one.
+    pub(crate) fn with_reader<T>(&self, look: impl FnOnce(&Reader) -> T) -> Option<T> {
+        self.lock_reader().as_ref().map(look)
     }
 
     fn lock_reader(&self) -> std::sync::MutexGuard<'_, Option<Reader>> {

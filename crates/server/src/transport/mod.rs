@@ -11,5 +11,6 @@ mod link;
 pub(crate) mod response_body;
 pub(crate) mod web_sockets;
 
+pub(crate) use delivery::{GroupsRead, Reader};
 pub(crate) use framing::Framing;
 pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};

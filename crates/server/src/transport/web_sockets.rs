@@ -40,6 +40,8 @@ const MAX_CONCURRENT_CALLS: usize = 128;
 const PING: &[u8] = &[0x89, 0x00];
 /// How long the client may take to answer our close frame (spec 6.2).
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
+/// How long the client may take to read what was on its way when the server ended the socket. Who does not read is cut off.
+const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
 
 /// One WebSocket.
 pub(crate) struct Socket {
@@ -58,6 +60,8 @@ struct State {
     phase: Phase,
     /// The library has a control frame of its own half written.
     library_is_writing: bool,
+    /// Whether the link's task knows that the server wants the socket to end.
+    end_is_known: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +84,8 @@ enum News {
     Violation(CloseFrame),
     /// The socket is of no more use.
     Gone,
+    /// The server wants the socket to end; what is due may take a while.
+    Ending,
     /// Our own end is through.
     Ended,
 }
@@ -97,27 +103,58 @@ pub(crate) async fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Opti
     let link = CloseOnDrop(link);
     let link = &link.0;
     socket.pump(link);
-    let mut closing_at: Option<tokio::time::Instant> = None;
-    loop {
+    let mut limit = Limit::default();
+    while !limit.is_over() {
         let news = std::future::poll_fn(|context| socket.poll(link, context));
-        let news = match closing_at {
-            None => news.await,
-            Some(at) => tokio::time::timeout_at(at, news).await.unwrap_or(News::Gone),
-        };
-        match news {
-            News::Text(text) if closing_at.is_none() => dispatch(link, &socket, &text).await,
+        match limit.wait_for(news).await {
+            News::Text(text) if !limit.is_closed && !link.is_dismissed() => {
+                dispatch(link, &socket, &text).await;
+            }
             News::Text(_) => {}
+            News::Ending => limit.tighten(LAST_WORD_WITHIN),
             News::Violation(frame) => {
                 link.core.counters.transport_error();
                 socket.close(frame);
-                closing_at.get_or_insert(tokio::time::Instant::now() + CLOSE_WITHIN);
+                limit.close();
             }
             News::Ended => {
                 socket.close(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() });
-                closing_at.get_or_insert(tokio::time::Instant::now() + CLOSE_WITHIN);
+                limit.close();
             }
             News::Gone => break,
         }
+    }
+}
+
+/// How long a socket may still live once it is to end, whatever its client does.
+#[derive(Debug, Default)]
+struct Limit {
+    at: Option<tokio::time::Instant>,
+    /// Our close frame is out: what the client says now is not heard.
+    is_closed: bool,
+}
+
+impl Limit {
+    /// To be asked each time: a client that never stops talking would keep a mere timeout from ever being looked at.
+    fn is_over(&self) -> bool {
+        self.at.is_some_and(|at| at <= tokio::time::Instant::now())
+    }
+
+    async fn wait_for(&self, news: impl Future<Output = News>) -> News {
+        match self.at {
+            None => news.await,
+            Some(at) => tokio::time::timeout_at(at, news).await.unwrap_or(News::Gone),
+        }
+    }
+
+    fn tighten(&mut self, within: Duration) {
+        let at = tokio::time::Instant::now() + within;
+        self.at = Some(self.at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    fn close(&mut self) {
+        self.is_closed = true;
+        self.tighten(CLOSE_WITHIN);
     }
 }
 
@@ -264,6 +301,9 @@ impl Socket {
         link.register(context.waker());
         let mut state = self.lock();
         state.socket.get_mut().wake_with(context.waker());
+        if link.is_ending() && !std::mem::replace(&mut state.end_is_known, true) {
+            return Poll::Ready(News::Ending);
+        }
         let news = if self.holds_back() { None } else { state.read(|| link.heard()) };
         state.flush_library();
         let ended = state.phase == Phase::Ending && state.backlog.is_empty();
@@ -303,6 +343,7 @@ impl State {
             backlog: BytesMut::new(),
             phase: Phase::Open,
             library_is_writing: false,
+            end_is_known: false,
         }
     }
 

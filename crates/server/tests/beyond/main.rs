@@ -26,4 +26,5 @@ mod session;
 #[expect(dead_code, reason = "the conformance tests use the rest")]
 mod site;
 
+mod disconnects;
 mod losses;
