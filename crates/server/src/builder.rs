@@ -237,6 +237,7 @@ impl ServerBuilder {
             counters: Counters::default(),
             user_ids: self.user_ids,
             on_lost: self.on_lost,
+            draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             runtime: OnceLock::new(),
             settings: self.settings,

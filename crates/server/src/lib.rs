@@ -33,6 +33,7 @@ extern crate self as heliostat;
 mod application;
 mod builder;
 mod connection;
+mod drain;
 mod encoded;
 mod endpoint;
 mod failure;
@@ -51,6 +52,7 @@ mod transport;
 mod user;
 
 pub use builder::{BuildError, ServerBuilder};
+pub use drain::Drain;
 pub use endpoint::{
     Cors, DetailedErrors, EndpointOptions, JavaScriptProxies, Jsonp, NegotiateHook, Negotiation, Origins,
 };

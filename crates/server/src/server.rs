@@ -59,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) user_ids: UserIds,
     pub(crate) on_lost: Option<LossHook>,
+    /// Cancelled when the server begins to be emptied.
+    pub(crate) draining: CancellationToken,
     /// Cancelled when the server begins to shut down.
     pub(crate) stopping: CancellationToken,
     /// Where everything runs: the runtime on which the first connection came. The heartbeat runs there.
@@ -301,6 +303,11 @@ impl Core {
         woken.iter().for_each(Link::notify);
         woken.clear();
         WOKEN.set(woken);
+    }
+
+    /// Whether this connection may not begin here, because it would only have to leave again.
+    pub(crate) fn refuses(&self, id: ConnectionId) -> bool {
+        self.draining.is_cancelled() && self.registry.find(id).is_none_or(|record| record.is_forgotten())
     }
 
     /// The record of a connection, new if this server does not know it.

@@ -10,5 +10,5 @@ mod registry;
 pub(crate) use callbacks::{Callback, Callbacks, Outcome};
 pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};
 pub(crate) use losses::Losses;
-pub(crate) use record::{Arrival, Record};
+pub(crate) use record::{Arrival, Presence, Record};
 pub(crate) use registry::Registry;

@@ -11,7 +11,10 @@ use std::{
 
 use futures_util::FutureExt;
 use heliostat_proto::{
-    connection::{Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection},
+    connection::{
+        Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection, Stage,
+        State as MachineState,
+    },
     id::ConnectionId,
     name::UserId,
     transport_kind::TransportKind,
@@ -55,6 +58,25 @@ struct State {
     told: Option<(Instant, Instant)>,
     /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
     owner: Option<Owner>,
+}
+
+/// Where a connection's client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It has had a transport connection for a moment and has not started. It is let start: a client that cannot does not try again.
+    Connecting,
+    Here,
+    Away,
+    Nobody,
+}
+
+impl Presence {
+    pub(crate) const fn counts(self) -> bool {
+        match self {
+            Self::Connecting | Self::Here | Self::Away => true,
+            Self::Nobody => false,
+        }
+    }
 }
 
 /// What is known about a connection that is away.
@@ -135,6 +157,22 @@ impl Record {
     /// Whether even the tombstone is over: the id is unknown again.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.lock().machine.admits() == Welcome::Forgotten
+    }
+
+    /// Where its client is, for whoever wants to send it on.
+    pub(crate) fn presence(&self, core: &Core) -> Presence {
+        let state = *self.lock().machine.state();
+        if let MachineState::Attached { stage, link } = state {
+            let is_late = link.opened_at + core.timeouts.transport_connect() <= core.now();
+            return if stage == Stage::Initializing && !is_late {
+                Presence::Connecting
+            } else {
+                Presence::Here
+            };
+        }
+        // Nobody knows of those who went before they had started, and tombstones keep nobody.
+        let is_away = matches!(state, MachineState::Detached { stage: Stage::Adopted | Stage::Started, .. });
+        if is_away { Presence::Away } else { Presence::Nobody }
     }
 
     /// Whether it is in a group, now or when it was last there. `name` is qualified.
@@ -276,7 +314,11 @@ impl Record {
                     }
                 }
                 Effect::End(id, ending) => endings.push((id, ending)),
-                Effect::Forget => core.forget(self),
+                Effect::Forget => {
+                    // Whatever runs here for it has nothing more to do, even if it goes on elsewhere.
+                    self.ended.cancel();
+                    core.forget(self);
+                }
             }
         }
         if let Some(at) = state.machine.poll_timeout() {

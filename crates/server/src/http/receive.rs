@@ -47,7 +47,7 @@ impl Receive<'_> {
     /// Opens the transport connection and answers with it.
     pub(crate) async fn serve(self) -> Answer {
         let core = self.core;
-        if core.stopping.is_cancelled() {
+        if core.stopping.is_cancelled() || core.refuses(self.id) {
             return shutting_down();
         }
         let framing = match self.framing() {

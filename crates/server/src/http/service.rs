@@ -192,7 +192,7 @@ impl Visit<'_> {
                     return answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(script));
                 }
             }
-            Command::Negotiate if core.stopping.is_cancelled() => return shutting_down(),
+            Command::Negotiate if self.server.is_leaving() => return shutting_down(),
             Command::Negotiate => {
                 let options = &self.endpoint.options;
                 return negotiate(core, options, &self.request, &self.url, self.callback.as_ref());
@@ -272,6 +272,9 @@ impl Visit<'_> {
     /// Spec 5.6: the answer waits for `connected`.
     async fn start(self, token: &ConnectionToken) -> Answer {
         let core = &self.server.core;
+        if core.refuses(token.id) {
+            return shutting_down();
+        }
         let record = core.record(token.id);
         if record.is_over() {
             return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");

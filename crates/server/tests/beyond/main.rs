@@ -27,4 +27,5 @@ mod session;
 mod site;
 
 mod disconnects;
+mod draining;
 mod losses;
