@@ -1,0 +1,31 @@
+// Starts the browser that all test files share, runs them with node's test runner, and ends as they ended.
+//
+// Arguments are handed to node: `node run.js --test-name-pattern=CP-068`, or a test file to run only that one.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { SHARED, launchShared } from './support/browser.js';
+
+const FILES_AT_ONCE = 3;
+
+const tests = fileURLToPath(new URL('tests/', import.meta.url));
+const chosen = process.argv.slice(2);
+const files = chosen.some((argument) => argument.endsWith('.test.js'))
+  ? []
+  : readdirSync(tests).filter((name) => name.endsWith('.test.js')).map((name) => tests + name);
+
+const browser = await launchShared();
+try {
+  const runner = spawn(
+    process.execPath,
+    ['--test', '--test-reporter=spec', `--test-concurrency=${FILES_AT_ONCE}`, ...chosen, ...files],
+    { stdio: 'inherit', env: { ...process.env, [SHARED]: browser.wsEndpoint() } },
+  );
+  const [code] = await once(runner, 'exit');
+  process.exitCode = code ?? 1;
+} finally {
+  await browser.close();
+}
