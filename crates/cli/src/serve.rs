@@ -2,10 +2,11 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use heliostat::{
-    BuildError, Cors, DetailedErrors, EndpointOptions, JavaScriptProxies, Jsonp, KeyRing, KeyRingError,
-    MessageBuffer, Origins, Server,
+    BuildError, Cors, DetailedErrors, Drain, EndpointOptions, JavaScriptProxies, Jsonp, KeyRing,
+    KeyRingError, MessageBuffer, Origins, Server,
 };
 
 use crate::config::{AllowedOrigins, ByteLimit, Configuration, CrossOrigin, Origin, Settings, Switch};
@@ -45,6 +46,7 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     let web_sockets = || u64::try_from(server.metrics().connections_current_web_sockets).unwrap_or(0);
     let stopping = async {
         let signal = signals.next().await;
+        drain(&server, settings.drain_timeout.get(), &mut signals).await;
         tracing::info!(signal, "stopping: no new connections, clients are told");
     };
     let remaining = listener.serve(site, web_sockets, stopping).await;
@@ -59,6 +61,18 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
         signal = signals.next() => tracing::warn!(signal, "stopped at once, because it was asked again"),
     }
     Ok(())
+}
+
+/// Lets clients move to another server, while new ones hear that this one is leaving.
+async fn drain(server: &Server, deadline: Duration, signals: &mut StopSignals) {
+    if deadline.is_zero() {
+        return;
+    }
+    tracing::info!(?deadline, "emptying: clients are asked to reconnect, new ones are refused");
+    tokio::select! {
+        left = server.drain(Drain { deadline, ..Drain::default() }) => tracing::info!(left, "emptied"),
+        signal = signals.next() => tracing::warn!(signal, "not waiting for clients to move, because it was asked again"),
+    }
 }
 
 /// As many connections as configured, or as the system lets us open.
@@ -80,8 +94,11 @@ fn limits(configuration: &Configuration) -> Limits {
     Limits {
         connections,
         header: settings.header_timeout.get(),
-        // A client that is away for longer than this has lost its SignalR connection anyway.
-        unacknowledged: settings.disconnect_timeout.get(),
+        // A client that leaves two keep-alives unacknowledged is gone, whether or not it said so.
+        unacknowledged: configuration
+            .timeouts
+            .keep_alive_timeout()
+            .unwrap_or(settings.disconnect_timeout.get()),
     }
 }
 

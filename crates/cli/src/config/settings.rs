@@ -136,6 +136,11 @@ pub(crate) struct Settings {
     #[serde(with = "text")]
     pub(crate) header_timeout: HumaneDuration,
 
+    /// How long a stopping server first asks its clients, a few at a time, to reconnect elsewhere; 0s asks all at once
+    #[arg(long, env = "HELIOSTAT_DRAIN_TIMEOUT", value_name = "DURATION", default_value = "0s")]
+    #[serde(with = "text")]
+    pub(crate) drain_timeout: HumaneDuration,
+
     /// How long a stopping server waits for its connections to close
     #[arg(long, env = "HELIOSTAT_SHUTDOWN_TIMEOUT", value_name = "DURATION", default_value = "10s")]
     #[serde(with = "text")]
@@ -184,7 +189,7 @@ mod tests {
     #[test]
     fn every_setting_has_the_same_name_as_flag_variable_and_key() {
         let keys = keys();
-        assert_eq!(keys.len(), 24);
+        assert_eq!(keys.len(), 25);
         for key in keys {
             assert_eq!(key.flag, format!("--{}", key.name.replace('_', "-")));
             assert_eq!(key.variable, format!("HELIOSTAT_{}", key.name.to_uppercase()));
