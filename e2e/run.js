@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { SHARED, launchShared } from './support/browser.js';
 
-const FILES_AT_ONCE = 3;
+const FILES_AT_ONCE = 2;
 
 const tests = fileURLToPath(new URL('tests/', import.meta.url));
 const chosen = process.argv.slice(2);

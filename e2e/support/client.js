@@ -4,9 +4,12 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 import { openPage } from './browser.js';
-import { PATIENCE } from './patience.js';
+import { PATIENCE, turnstile } from './patience.js';
 
 const require = createRequire(import.meta.url);
+/** Opening a page is the most expensive thing here. All at once they would starve the tests that already measure time. */
+const inTurn = turnstile(2);
+
 const IN_PAGE = fileURLToPath(new URL('in_page.js', import.meta.url));
 
 export const TRANSPORTS = ['webSockets', 'serverSentEvents', 'foreverFrame', 'longPolling'];
@@ -55,7 +58,11 @@ export class Client {
    * `without` names globals of the browser to take away before any script runs: the client offers foreverFrame only to
    * browsers without EventSource. `release` is the client's version.
    */
-  static async open(origin, { without = [], release = '2.4.3' } = {}) {
+  static open(origin, { without = [], release = '2.4.3' } = {}) {
+    return inTurn(() => Client.#open(origin, without, release));
+  }
+
+  static async #open(origin, without, release) {
     const client = new Client();
     client.page = await openPage();
     client.page.setDefaultTimeout(PATIENCE);

@@ -1,7 +1,7 @@
 // Waiting for something with a deadline. Nothing in these tests sleeps and hopes.
 
 /** Longer than anything here takes that is not a timeout under test, in milliseconds. */
-export const PATIENCE = 12_000;
+export const PATIENCE = 20_000;
 
 /** Between two looks at something that cannot tell by itself when it changed. */
 const BETWEEN_LOOKS = 40;
@@ -13,4 +13,21 @@ export async function eventually(condition, explain, patience = PATIENCE) {
     if (Date.now() > deadline) throw new Error(`${explain()} within ${patience} ms`);
     await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS));
   }
+}
+
+/** Lets only so many things happen at once; the others wait their turn. */
+export function turnstile(atOnce) {
+  let free = atOnce;
+  const queue = [];
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise((resolve) => queue.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = queue.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
 }

@@ -8,7 +8,7 @@ import { FaultProxy } from './proxy.js';
 import { Server } from './server.js';
 
 /** More than any test needs; a test that hangs fails by itself. */
-const LIMIT = 40_000;
+const LIMIT = 60_000;
 
 after(closeBrowser);
 
