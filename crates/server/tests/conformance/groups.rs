@@ -78,9 +78,7 @@ async fn cp_116_adding_completes_when_the_connection_takes_part_and_not_before()
         assert!(!adding.is_finished(), "{kind:?}: the client is away");
         context.send_to_group("room", "too early").unwrap();
         let mut channel = session.open("reconnect").await;
-        while channel.session.groups_token.is_none() {
-            channel.json().await;
-        }
+        channel.until("G").await;
         adding.await.unwrap().unwrap();
         context.send_to_group("room", "inside").unwrap();
         assert_eq!(channel.messages(1).await, ["inside"], "{kind:?}");

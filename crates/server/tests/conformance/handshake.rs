@@ -231,9 +231,7 @@ async fn a_connection_can_join_a_group_while_it_connects() {
         channel.until_initialized().await;
         let starting = session.clone();
         let start = tokio::spawn(async move { starting.ask("start").await.status() });
-        while channel.session.groups_token.is_none() {
-            channel.json().await;
-        }
+        channel.until("G").await;
         assert_eq!(start.await.unwrap(), 200, "{kind:?}");
         site.server.persistent(ACT).unwrap().send_to_group("room", "inside").unwrap();
         assert_eq!(channel.messages(1).await, ["inside"], "{kind:?}");

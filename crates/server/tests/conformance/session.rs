@@ -30,6 +30,9 @@ pub(crate) const VERSIONS: [Option<&str>; 6] =
 /// How long a client waits for what must come at once. With stopped time it costs nothing.
 const PATIENCE: Duration = Duration::from_secs(25);
 
+/// How long a client goes through responses for the one that it wants.
+const SEARCH: Duration = Duration::from_secs(100);
+
 /// A SignalR connection, seen from the client.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
@@ -290,21 +293,35 @@ impl Channel {
     }
 
     pub(crate) async fn until_initialized(&mut self) -> Value {
-        loop {
-            let response = self.json().await;
-            if response.get("S").is_some() {
-                return response;
+        self.until("S").await
+    }
+
+    /// The next response that has this key.
+    pub(crate) async fn until(&mut self, key: &str) -> Value {
+        let search = async {
+            loop {
+                let response = self.json().await;
+                if response.get(key).is_some() {
+                    return response;
+                }
             }
-        }
+        };
+        // Idle polls are answered too, so a search needs an end of its own.
+        let found = tokio::time::timeout(SEARCH, search).await;
+        found.unwrap_or_else(|_| panic!("no response with {key} came"))
     }
 
     /// So many messages, from as many responses as they come in.
     pub(crate) async fn messages(&mut self, count: usize) -> Vec<Value> {
         let mut messages = Vec::new();
-        while messages.len() < count {
-            let response = self.json().await;
-            messages.extend(response["M"].as_array().into_iter().flatten().cloned());
-        }
+        let gather = async {
+            while messages.len() < count {
+                let response = self.json().await;
+                messages.extend(response["M"].as_array().into_iter().flatten().cloned());
+            }
+        };
+        let gathered = tokio::time::timeout(SEARCH, gather).await;
+        assert!(gathered.is_ok(), "only {} of {count} messages came", messages.len());
         messages
     }
 
@@ -360,12 +377,7 @@ impl Channel {
     /// Orders a change of groups and waits until the client holds the new token.
     pub(crate) async fn change_groups(&mut self, order: &str) -> Value {
         self.order(order).await;
-        loop {
-            let response = self.json().await;
-            if response.get("G").is_some() {
-                return response;
-            }
-        }
+        self.until("G").await
     }
 
     /// The WebSocket under it.

@@ -192,7 +192,8 @@ impl tracing::Subscriber for Sources {
 #[tokio::test(start_paused = true)]
 async fn cp_250_log_lines_come_from_the_originals_trace_sources() {
     let sources = Sources::default();
-    let _guard = tracing::subscriber::set_default(sources.clone());
+    // For all threads: with one for this thread alone, others could decide meanwhile that nobody listens.
+    tracing::subscriber::set_global_default(sources.clone()).unwrap();
     let (site, log) = stage();
     for kind in ALL {
         let session = Session::new(&site, ACT, kind).await;
