@@ -87,13 +87,16 @@ describe('demo pages', { concurrency: 3 }, () => {
     await leave('shape', ann, bob);
   });
 
-  for (const transport of ['auto', 'serverSentEvents', 'longPolling']) {
+  for (const transport of ['webSockets', 'serverSentEvents', 'longPolling']) {
     test(`all checks of the diagnostics page pass over ${transport}`, async () => {
       const visitor = await visit(`/diagnostics?transport=${transport}`);
       await connected(visitor.page);
       await visitor.page.click('[data-run]');
       await visitor.page.waitForSelector('[data-summary]:has-text("passed"), [data-summary]:has-text("failed")');
-      assert.match(await visitor.page.textContent('[data-summary]'), /^all \d+ passed$/);
+      const failed = await visitor.page.$$eval('[data-checks] li:has(.verdict.failed)', (items) => items.map((item) => item.textContent));
+      // Progress and result race over two physical connections there (CP-168: whenever possible).
+      const excused = transport === 'webSockets' ? [] : failed.filter((text) => text.includes('Progress arrives in order'));
+      assert.deepEqual(failed, excused);
       await leave(`diagnostics-${transport}`, visitor);
     });
   }
