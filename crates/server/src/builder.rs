@@ -19,6 +19,7 @@ use crate::{
     endpoint::EndpointOptions,
     http::request::Request,
     hub::{Authorize, Hub, HubApplication, HubRegistry, HubRegistryError, PipelineModule},
+    inspection::Clock,
     lost::{AfterLoss, LossHook, Lost},
     metrics::Counters,
     persistent_connection::{PersistentApplication, PersistentConnection},
@@ -213,7 +214,7 @@ impl ServerBuilder {
         for mapping in self.mappings {
             let endpoint = mapping.into_endpoint(&hubs)?;
             if endpoints.iter().any(|other| other.path.eq_ignore_ascii_case(&endpoint.path)) {
-                return Err(BuildError::PathTaken { path: endpoint.path });
+                return Err(BuildError::PathTaken { path: endpoint.path.to_string() });
             }
             endpoints.push(endpoint);
         }
@@ -227,13 +228,15 @@ impl ServerBuilder {
             ..Limits::default()
         };
         let epoch = Epoch::new(getrandom::u32().map_err(BuildError::NoRandomness)?);
+        let started = tokio::time::Instant::now().into_std();
         let core = Core {
             timeouts: Arc::new(self.timeouts.with_long_poll_delay(self.settings.long_poll_delay)?),
             protector: Protector::new(&keys),
             bus: Bus::new(epoch, limits),
             registry: Registry::default(),
             heartbeat: Arc::new(HeartbeatTask::default()),
-            started: tokio::time::Instant::now().into_std(),
+            started,
+            clock: Clock::new(started),
             counters: Counters::default(),
             user_ids: self.user_ids,
             on_lost: self.on_lost,
@@ -259,7 +262,7 @@ impl Mapping {
             Target::Hubs => (Arc::new(HubApplication::new(Arc::clone(hubs), &self.options)), None),
             Target::Persistent { application, type_id, name } => (application, Some((type_id, name))),
         };
-        let path = self.path.trim_end_matches('/').to_owned();
+        let path = self.path.trim_end_matches('/').into();
         Ok(Endpoint { path, application, options: self.options, persistent })
     }
 }

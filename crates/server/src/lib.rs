@@ -40,6 +40,7 @@ mod failure;
 mod groups;
 mod http;
 mod hub;
+mod inspection;
 mod lost;
 mod metrics;
 mod persistent_connection;
@@ -74,6 +75,7 @@ pub use hub::{
     Groups, Hub, HubContext, HubRegistryError, IncomingError, Invocation, OutgoingMessage, PipelineModule,
     Progress, ProgressError, Requirement, Scope, SendError, State, Target, TargetError, Verdict,
 };
+pub use inspection::{ConnectionInfo, ConnectionState};
 pub use lost::{AfterLoss, LossCause, Lost, LostCount};
 pub use metrics::Metrics;
 pub use persistent_connection::{

@@ -26,6 +26,7 @@ use crate::{
     endpoint::EndpointOptions,
     http::{request::Request, service::HeliostatService},
     hub::{Hub, HubContext, HubRegistry},
+    inspection::Clock,
     lost::LossHook,
     metrics::{Counters, Metrics},
     persistent_connection::PersistentContext,
@@ -56,6 +57,7 @@ pub(crate) struct Core {
     pub(crate) registry: Registry,
     pub(crate) heartbeat: Arc<HeartbeatTask>,
     pub(crate) started: Instant,
+    pub(crate) clock: Clock,
     pub(crate) counters: Counters,
     pub(crate) user_ids: UserIds,
     pub(crate) on_lost: Option<LossHook>,
@@ -105,7 +107,7 @@ pub struct Server {
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     /// As it was mapped: starts with a slash, does not end with one (the root is empty).
-    pub(crate) path: String,
+    pub(crate) path: Arc<str>,
     pub(crate) application: Arc<dyn Application>,
     pub(crate) options: EndpointOptions,
     /// The persistent connection type, where there is one.

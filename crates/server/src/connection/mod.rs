@@ -4,11 +4,13 @@ mod callbacks;
 mod dismissal;
 mod heartbeat;
 mod losses;
+mod portrait;
 mod record;
 mod registry;
+mod traffic;
 
 pub(crate) use callbacks::{Callback, Callbacks, Outcome};
 pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};
 pub(crate) use losses::Losses;
-pub(crate) use record::{Arrival, Presence, Record};
+pub(crate) use record::{Arrival, Owner, Presence, Record};
 pub(crate) use registry::Registry;

@@ -21,7 +21,7 @@ use heliostat_proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Callback, Callbacks, Losses};
+use super::{Callback, Callbacks, Losses, traffic::Traffic};
 use crate::{
     application::{Admission, Context},
     http::request::Request,
@@ -44,20 +44,22 @@ pub(crate) struct Record {
     farewell: OnceLock<Arc<str>>,
     /// What its client missed and the application does not know yet.
     pub(crate) losses: Losses,
+    pub(crate) traffic: Traffic,
+    pub(super) began: Instant,
     state: Mutex<State>,
 }
 
-struct State {
-    machine: ServerConnection,
+pub(super) struct State {
+    pub(super) machine: ServerConnection,
     /// The transport connection that is open, if one is.
-    link: Option<Arc<Link>>,
+    pub(super) link: Option<Arc<Link>>,
     /// What the last transport connection left behind, while none is open.
-    left: Option<Left>,
+    pub(super) left: Option<Left>,
     next_link: u64,
     /// Up to when the machine knows of the link's writing and hearing.
     told: Option<(Instant, Instant)>,
     /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
-    owner: Option<Owner>,
+    pub(super) owner: Option<Owner>,
 }
 
 /// Where a connection's client is.
@@ -80,21 +82,32 @@ impl Presence {
 }
 
 /// What is known about a connection that is away.
-struct Left {
-    groups: GroupsRead,
+pub(super) struct Left {
+    pub(super) kind: TransportKind,
+    pub(super) groups: GroupsRead,
+    pub(super) written_at: Instant,
+    pub(super) heard_at: Instant,
 }
 
-#[derive(Clone)]
-struct Owner {
-    admission: Arc<dyn Admission>,
-    request: Arc<Request>,
+impl State {
+    /// What carries the connection, or carried it last.
+    pub(super) fn transport(&self) -> Option<TransportKind> {
+        self.link.as_ref().map(|link| link.kind).or(self.left.as_ref().map(|left| left.kind))
+    }
+}
+
+/// A request whose callbacks run, and where it came in.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) request: Arc<Request>,
+    pub(crate) endpoint: Arc<str>,
 }
 
 /// A receive request that wants to become the connection's transport connection.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) admission: Arc<dyn Admission>,
-    pub(crate) request: Arc<Request>,
+    pub(crate) owner: Owner,
     pub(crate) kind: TransportKind,
     pub(crate) opening: Opening,
 }
@@ -115,6 +128,8 @@ impl Record {
             ended: CancellationToken::new(),
             farewell: OnceLock::new(),
             losses: Losses::default(),
+            traffic: Traffic::new(core),
+            began: core.now(),
             state: Mutex::new(state),
         })
     }
@@ -133,7 +148,7 @@ impl Record {
         let id = LinkId::new(state.next_link);
         state.next_link += 1;
         let link = build(id);
-        state.owner = Some(Owner { admission: arrival.admission, request: arrival.request });
+        state.owner = Some(arrival.owner);
         let replaced = state.link.replace(Arc::clone(&link));
         state.left = None;
         state.told = Some((link.written_at(), link.heard_at()));
@@ -188,8 +203,14 @@ impl Record {
     pub(crate) fn part(&self, link: &Link) -> Option<Reader> {
         let mut state = self.lock();
         let mut reader = link.take_reader();
+        self.traffic.written(link.take_bytes_written());
         if state.link.as_ref().is_some_and(|current| current.id == link.id) {
-            state.left = reader.as_mut().map(|reader| Left { groups: reader.take_groups() });
+            state.left = reader.as_mut().map(|reader| Left {
+                kind: link.kind,
+                groups: reader.take_groups(),
+                written_at: link.written_at(),
+                heard_at: link.heard_at(),
+            });
         }
         reader
     }
@@ -225,15 +246,9 @@ impl Record {
     }
 
     /// `/start` came. Its callbacks see that request.
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        core: &Arc<Core>,
-        admission: &Arc<dyn Admission>,
-        request: &Arc<Request>,
-    ) {
+    pub(crate) fn start(self: &Arc<Self>, core: &Arc<Core>, owner: Owner) {
         let mut state = self.lock();
-        let receiving =
-            state.owner.replace(Owner { admission: Arc::clone(admission), request: Arc::clone(request) });
+        let receiving = state.owner.replace(owner);
         let endings = self.step(core, &mut state, Input::Started, core.now());
         // Disconnected sees the receive request, if there is one (spec 7.9).
         if receiving.is_some() {
@@ -376,7 +391,7 @@ impl Record {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,10 +19,10 @@ use super::{
     upgrade::Upgrade,
 };
 use crate::{
-    application::{Admission, Application},
-    connection::{Arrival, Outcome, Record},
+    application::Admission,
+    connection::{Arrival, Outcome, Owner, Record},
     protect::GroupsToken,
-    server::Core,
+    server::{Core, Endpoint},
     trace,
     transport::{
         Framing, Initializes, Link, LinkSeed, response_body::ResponseBody, stop_response, web_sockets,
@@ -33,7 +33,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Receive<'a> {
     pub(crate) core: &'a Arc<Core>,
-    pub(crate) application: &'a dyn Application,
+    pub(crate) endpoint: &'a Endpoint,
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) request: Arc<Request>,
     pub(crate) id: ConnectionId,
@@ -70,6 +70,7 @@ impl Receive<'_> {
         if record.is_over() {
             return self.stop(&record, &framing);
         }
+        record.traffic.heard(core);
         let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
         let seed = LinkSeed {
             connection: self.id,
@@ -78,15 +79,18 @@ impl Receive<'_> {
             admission: Arc::clone(&self.admission),
             request: Arc::clone(&self.request),
             groups: self.admission.rejoining_groups(groups),
-            group_prefix: self.application.group_prefix(),
+            group_prefix: self.endpoint.application.group_prefix(),
             initializes: if self.command == Command::Connect { Initializes::Yes } else { Initializes::No },
             long_poll_delay: Some(core.timeouts.long_poll_delay())
                 .filter(|delay| self.kind == TransportKind::LongPolling && !delay.is_zero()),
         };
         let opening = self.opening();
         let arrival = Arrival {
-            admission: Arc::clone(&self.admission),
-            request: Arc::clone(&self.request),
+            owner: Owner {
+                admission: Arc::clone(&self.admission),
+                request: Arc::clone(&self.request),
+                endpoint: Arc::clone(&self.endpoint.path),
+            },
             kind: self.kind,
             opening,
         };

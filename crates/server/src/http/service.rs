@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     application::{Admission, Context as CallbackContext, Received, Refusal},
-    connection::Outcome,
+    connection::{Outcome, Owner},
     endpoint::Jsonp,
     protect::{ConnectionToken, ConnectionTokenError},
     server::{Endpoint, Server},
@@ -223,7 +223,7 @@ impl Visit<'_> {
             | Command::Ping => {
                 let receive = Receive {
                     core,
-                    application: &*self.endpoint.application,
+                    endpoint: self.endpoint,
                     admission: self.admission,
                     request: self.request,
                     id: token.id,
@@ -279,7 +279,13 @@ impl Visit<'_> {
         if record.is_over() {
             return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
         }
-        record.start(core, &self.admission, &self.request);
+        record.traffic.heard(core);
+        let owner = Owner {
+            admission: Arc::clone(&self.admission),
+            request: Arc::clone(&self.request),
+            endpoint: Arc::clone(&self.endpoint.path),
+        };
+        record.start(core, owner);
         match record.callbacks.connected().await {
             Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
             Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => {
@@ -329,6 +335,8 @@ impl Visit<'_> {
         core.counters.connection_messages_sent_total.increment();
         let context = match record {
             Some(record) => {
+                record.traffic.heard(core);
+                record.traffic.read(data.len());
                 record.callbacks.connected().await;
                 record.context(core, &self.request)
             }

@@ -122,6 +122,15 @@ impl Reader {
         &self.groups
     }
 
+    /// How many messages it may have to take at most until it is at the head.
+    pub(crate) fn lag(&self, head: Position) -> u64 {
+        // A reader that has nothing to read does not move: its place says nothing then.
+        if !self.subscription.has_news() {
+            return 0;
+        }
+        head.get().saturating_sub(self.subscription.position().get())
+    }
+
     /// What it read, when it ends.
     pub(crate) fn take_groups(&mut self) -> GroupsRead {
         GroupsRead { prefix: self.groups.prefix, names: std::mem::take(&mut self.groups.names) }

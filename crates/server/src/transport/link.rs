@@ -73,6 +73,7 @@ pub(crate) struct Link {
     ending: OnceLock<LinkEnd>,
     closed: AtomicBool,
     ping_due: AtomicBool,
+    bytes_written: AtomicU64,
     /// Nanoseconds after `core.started` of the last write.
     written_at: AtomicU64,
     /// Nanoseconds after `core.started` at which the client last said anything.
@@ -151,6 +152,7 @@ impl Link {
             ending: OnceLock::new(),
             closed: AtomicBool::new(false),
             ping_due: AtomicBool::new(false),
+            bytes_written: AtomicU64::new(0),
             written_at: AtomicU64::new(core.nanoseconds_since_start()),
             heard_at: AtomicU64::new(core.nanoseconds_since_start()),
         });
@@ -311,13 +313,23 @@ impl Link {
     }
 
     /// Bytes have gone out: the keep-alive clock starts again.
-    pub(crate) fn wrote(&self) {
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
         self.written_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
     }
 
     /// The client said something: a message, or the answer to a ping.
     pub(crate) fn heard(&self) {
         self.heard_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
+    }
+
+    /// For whoever keeps the sum.
+    pub(crate) fn take_bytes_written(&self) -> u64 {
+        self.bytes_written.swap(0, Ordering::Relaxed)
     }
 
     pub(crate) fn written_at(&self) -> Instant {

@@ -65,24 +65,23 @@ impl StreamBody {
         }
         self.link.register(context.waker());
         if let Some(bytes) = self.preamble.take() {
-            self.link.wrote();
+            self.link.wrote(bytes.len());
             return Poll::Ready(Some(bytes));
         }
-        let polled = match self.link.kind {
+        match self.link.kind {
             TransportKind::LongPolling => self.poll_answer(),
             TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame => {
                 self.poll_stream()
             }
-        };
-        if let Poll::Ready(Some(_)) = polled {
-            self.link.wrote();
         }
-        polled
     }
 
     /// An endless response: everything that is due, joined.
     fn poll_stream(&mut self) -> Poll<Option<Bytes>> {
         let due = self.link.due();
+        if let Some(bytes) = &due.bytes {
+            self.link.wrote(bytes.len());
+        }
         if due.end == End::Yes {
             self.end(Input::Lost(self.link.id));
         }
@@ -95,8 +94,12 @@ impl StreamBody {
     /// A poll: keep-alive spaces, then exactly one response.
     fn poll_answer(&mut self) -> Poll<Option<Bytes>> {
         match self.link.step() {
-            Step::KeepAlive(bytes) => Poll::Ready(Some(bytes)),
+            Step::KeepAlive(bytes) => {
+                self.link.wrote(bytes.len());
+                Poll::Ready(Some(bytes))
+            }
             Step::Send(bytes) | Step::SendAndEnd(bytes) => {
+                self.link.wrote(bytes.len());
                 self.end(Input::Answered(self.link.id));
                 Poll::Ready(Some(bytes))
             }

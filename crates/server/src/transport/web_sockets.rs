@@ -192,6 +192,7 @@ pub(crate) async fn say_and_close(upgraded: Upgraded, frame: &[u8], max_message:
 /// wait it goes on by itself and the socket is read on.
 async fn dispatch(link: &Arc<Link>, socket: &Arc<Socket>, text: &str) {
     link.core.counters.connection_messages_sent_total.increment();
+    link.record.traffic.read(text.len());
     if link.record.callbacks.is_connecting() {
         socket.running_calls.fetch_add(MAX_CONCURRENT_CALLS, Ordering::AcqRel);
         link.record.callbacks.connected().await;
@@ -278,7 +279,8 @@ impl Socket {
             }
             let ping = link.takes_ping().then(|| Bytes::from_static(PING));
             if due.bytes.is_some() || !replies.is_empty() {
-                link.wrote();
+                let frames = replies.iter().chain(&due.bytes);
+                link.wrote(frames.map(Bytes::len).sum());
             }
             match (due.bytes, ping) {
                 (None, None) if replies.is_empty() => break,

@@ -28,4 +28,5 @@ mod site;
 
 mod disconnects;
 mod draining;
+mod inspection;
 mod losses;
