@@ -79,6 +79,8 @@ pub(crate) enum Received {
 pub(crate) enum Refusal {
     /// 403 if the user is known, 401 otherwise, both with an empty body.
     NotAuthorized,
-    /// The hub list was malformed or named a hub that does not exist: 400 with this text.
+    /// The hub list was malformed: 400 with this text.
     Malformed(String),
+    /// The hub list named a hub that does not exist: 400 with this text, and counted.
+    UnknownHub(String),
 }

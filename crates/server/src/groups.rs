@@ -30,10 +30,18 @@ pub(crate) enum Membership {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupError {
-    /// Nobody carried the change out in time: the connection is not connected to any server, or is away.
+    /// There is no such connection.
+    #[error("connection {connection} is not connected, so it cannot join or leave group '{group}'; check the id")]
+    NotConnected {
+        /// The connection that should have joined or left.
+        connection: ConnectionId,
+        /// The group, with the name of its hub.
+        group: String,
+    },
+    /// The connection is away and did not come back in time to carry the change out. It may still, when it does come back.
     #[error(
-        "connection {connection} did not take the change to group '{group}' within {within:?}: it is not connected; \
-         check the id, or make the change when the connection is back"
+        "connection {connection} did not take the change to group '{group}' within {within:?}: it is away; \
+         make the change when it has reconnected"
     )]
     NotAcknowledged {
         /// The connection that should have joined or left.
@@ -65,9 +73,8 @@ impl Core {
         match tokio::time::timeout(ACKNOWLEDGE_WITHIN, acknowledged.recv()).await {
             Ok(Some(())) => Ok(()),
             // The channel closes without a word when the log lets go of the command: nobody will ever read it.
-            Ok(None) | Err(_) => {
-                Err(GroupError::NotAcknowledged { connection: id, group, within: ACKNOWLEDGE_WITHIN })
-            }
+            Ok(None) => Err(GroupError::NotConnected { connection: id, group }),
+            Err(_) => Err(GroupError::NotAcknowledged { connection: id, group, within: ACKNOWLEDGE_WITHIN }),
         }
     }
 }

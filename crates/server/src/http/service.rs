@@ -129,6 +129,10 @@ impl HeliostatService {
             Err(Refusal::NotAuthorized) if request.user().is_some() => return bare(StatusCode::FORBIDDEN),
             Err(Refusal::NotAuthorized) => return bare(StatusCode::UNAUTHORIZED),
             Err(Refusal::Malformed(why)) => return refusal(StatusCode::BAD_REQUEST, why),
+            Err(Refusal::UnknownHub(why)) => {
+                self.server.core.counters.resolution_error();
+                return refusal(StatusCode::BAD_REQUEST, why);
+            }
         };
         let visit = Visit {
             server: &self.server,

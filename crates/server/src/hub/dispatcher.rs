@@ -72,7 +72,7 @@ impl HubApplication {
 
     fn resolve(&self, name: &HubName) -> Result<HubEntry, Refusal> {
         let unknown = || {
-            Refusal::Malformed(format!("connectionData names the hub '{name}', which does not exist here"))
+            Refusal::UnknownHub(format!("connectionData names the hub '{name}', which does not exist here"))
         };
         self.registry.named(name).ok_or_else(unknown)
     }

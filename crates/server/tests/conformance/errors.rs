@@ -132,6 +132,8 @@ async fn cp_043_cp_044_cp_045_a_bad_list_of_hubs_is_refused_on_every_command_and
             }
         }
     }
+    let unknown = 2 * 7 * ALL.len();
+    assert_eq!(site.counter("Errors: Hub Resolution Total"), i64::try_from(unknown).unwrap());
     assert_eq!(site.counter("Connections Current"), 0);
 }
 
