@@ -161,8 +161,9 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
     /// Reads one topic more, from [`position`](Self::position) on: what it published since is in the next batch. Take
     /// once before you wait to be woken. Adding a topic twice changes nothing.
     pub fn add(&mut self, topic: TopicName) {
+        // A reader that came back is behind the log: the topic may have been there, and have been forgotten since.
         if let Some(found) = self.join(&topic)
-            && self.position < found.evicted_through
+            && self.position < found.evicted_through.max(found.forgotten_through)
         {
             self.lost += 1;
         }

@@ -230,7 +230,7 @@ impl Both {
                 let (real, model) = &mut self.readers[reader];
                 real.add(TopicName::from(TOPICS[topic]));
                 let found = self.model.join(TOPICS[topic], model, &self.kinds);
-                if found.is_some_and(|(evicted_through, _)| model.position < evicted_through) {
+                if found.is_some_and(|(_, perhaps_through)| model.position < perhaps_through) {
                     model.lost += 1;
                 }
             }

@@ -178,6 +178,27 @@ fn a_topic_that_was_forgotten_and_made_anew_does_not_hide_the_gap() {
 }
 
 #[test]
+fn a_topic_that_is_added_again_on_the_way_back_does_not_hide_the_gap() {
+    let bus = bus(Limits { idle_topics: 0, ..Limits::default() });
+    let ann = bus.subscribe("ann", topics(["ann"]), Start::Now);
+    let _keeps_the_topic = bus.subscribe("bob", topics(["ann"]), Start::Now);
+    let start = Start::After(ann.position());
+    // Ann joins and leaves, on a transport connection that brings nothing to her.
+    command(&bus, "ann", 1);
+    let mut lost = ann;
+    lost.add(TopicName::from("room"));
+    publish(&bus, "room", [2]);
+    lost.remove("room");
+    drop(lost);
+    // She comes back with what she saw last, and joins again when she reads the command.
+    let mut ann = bus.subscribe("ann", topics(["ann"]), start);
+    let mut batch = Vec::new();
+    assert!(ann.take(10, &mut batch).more);
+    ann.add(TopicName::from("room"));
+    assert_eq!(take_all(&mut ann), (vec![], 1));
+}
+
+#[test]
 fn cp_202_a_topic_without_readers_survives_for_the_time_to_live_and_is_then_removed() {
     let bus = bus(Limits::default());
     let now = start_of_time();
