@@ -75,7 +75,7 @@ pub use hub::{
     Groups, Hub, HubContext, HubRegistryError, IncomingError, Invocation, OutgoingMessage, PipelineModule,
     Progress, ProgressError, Requirement, Scope, SendError, State, Target, TargetError, Verdict,
 };
-pub use inspection::{ConnectionInfo, ConnectionState};
+pub use inspection::{ConnectionInfo, ConnectionState, Layer, Timeline, TimelineEvent, What};
 pub use lost::{AfterLoss, LossCause, Lost, LostCount};
 pub use metrics::Metrics;
 pub use persistent_connection::{

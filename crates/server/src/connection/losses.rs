@@ -81,8 +81,12 @@ impl Record {
 
     fn tell_losses(self: &Arc<Self>, core: &Arc<Core>) {
         let losses = self.losses.take();
-        let Some(hook) = core.on_lost.as_ref().filter(|_| !self.is_over()) else { return };
+        if self.is_over() {
+            return;
+        }
         for (cause, count) in losses {
+            self.note_loss(core, cause);
+            let Some(hook) = &core.on_lost else { continue };
             let lost = Lost { connection: self.id, user: self.user(core), count, cause };
             match hook.ask(&lost) {
                 AfterLoss::GoOn => {}

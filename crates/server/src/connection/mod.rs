@@ -3,6 +3,7 @@
 mod callbacks;
 mod dismissal;
 mod heartbeat;
+mod history;
 mod losses;
 mod portrait;
 mod record;
@@ -11,6 +12,7 @@ mod traffic;
 
 pub(crate) use callbacks::{Callback, Callbacks, Outcome};
 pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};
+pub(crate) use history::{Event, Happening};
 pub(crate) use losses::Losses;
 pub(crate) use record::{Arrival, Owner, Presence, Record};
 pub(crate) use registry::Registry;

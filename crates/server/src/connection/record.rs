@@ -21,10 +21,15 @@ use heliostat_proto::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Callback, Callbacks, Losses, traffic::Traffic};
+use super::{
+    Callback, Callbacks, Event, Losses,
+    history::{self, History},
+    traffic::Traffic,
+};
 use crate::{
     application::{Admission, Context},
     http::request::Request,
+    lost::LossCause,
     server::Core,
     settings::LateReturn,
     trace,
@@ -60,6 +65,7 @@ pub(super) struct State {
     told: Option<(Instant, Instant)>,
     /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
     pub(super) owner: Option<Owner>,
+    history: History,
 }
 
 /// Where a connection's client is.
@@ -121,7 +127,15 @@ impl fmt::Debug for Record {
 impl Record {
     pub(crate) fn new(core: &Core, id: ConnectionId) -> Arc<Self> {
         let machine = ServerConnection::new(core.timeouts.clone(), core.now());
-        let state = State { machine, link: None, left: None, next_link: 1, told: None, owner: None };
+        let state = State {
+            machine,
+            link: None,
+            left: None,
+            next_link: 1,
+            told: None,
+            owner: None,
+            history: History::default(),
+        };
         Arc::new(Self {
             id,
             callbacks: Arc::default(),
@@ -188,6 +202,16 @@ impl Record {
         // Nobody knows of those who went before they had started, and tombstones keep nobody.
         let is_away = matches!(state, MachineState::Detached { stage: Stage::Adopted | Stage::Started, .. });
         if is_away { Presence::Away } else { Presence::Nobody }
+    }
+
+    /// When it began, how many events are forgotten, and what happened lately.
+    pub(crate) fn history(&self) -> (Instant, u32, Vec<Event>) {
+        let state = self.lock();
+        (self.began, state.history.forgotten(), state.history.events().copied().collect())
+    }
+
+    pub(super) fn note_loss(&self, core: &Core, cause: LossCause) {
+        self.lock().history.note_loss(history::offset(self.began, core.now()), cause);
     }
 
     /// Whether it is in a group, now or when it was last there. `name` is qualified.
@@ -311,9 +335,15 @@ impl Record {
         input: Input,
         now: Instant,
     ) -> Vec<(LinkId, Ending)> {
+        let at = history::offset(self.began, now);
+        let carried = state.machine.state().link().map(|link| link.id);
         state.machine.handle(input, now);
+        let carries = state.machine.state().link().map(|link| link.id);
+        let is_opened = matches!(input, Input::Opened { .. });
+        state.history.hear(at, input, if is_opened { carries } else { carried });
         let mut endings = Vec::new();
         while let Some(effect) = state.machine.poll_effect() {
+            state.history.note(at, effect);
             match effect {
                 Effect::RaiseConnected => self.raise_connected(core, state),
                 Effect::RaiseReconnected => self.raise_reconnected(core, state),

@@ -5,6 +5,8 @@
 
 mod connection_info;
 mod moment;
+mod timeline;
 
 pub use connection_info::{ConnectionInfo, ConnectionState};
 pub(crate) use moment::{Clock, moment, optional_moment};
+pub use timeline::{Layer, Timeline, TimelineEvent, What};

@@ -30,3 +30,4 @@ mod disconnects;
 mod draining;
 mod inspection;
 mod losses;
+mod timelines;
