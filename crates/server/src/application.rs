@@ -4,9 +4,16 @@
 //! kinds of application keep this one contract, so every promise about the order of callbacks is kept in one place (the
 //! connection layer's [`crate::connection::Callbacks`]).
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use futures_util::future::BoxFuture;
+use heliostat_bus::Position;
 use heliostat_proto::{connection::Reason, id::ConnectionId, name::UserId};
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +66,23 @@ pub(crate) struct Context {
     pub(crate) core: Arc<Core>,
     /// Cancelled when the SignalR connection ends.
     pub(crate) ended: CancellationToken,
+    /// Where in the log this call's last progress report stands.
+    pub(crate) reported: Reported,
+}
+
+/// The place of a call's last progress report: its result should not overtake it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reported(Arc<AtomicU64>);
+
+impl Reported {
+    pub(crate) fn note(&self, position: Position) {
+        self.0.fetch_max(position.get(), Ordering::Relaxed);
+    }
+
+    /// `None` if nothing was reported.
+    pub(crate) fn last(&self) -> Option<Position> {
+        Some(Position::new(self.0.load(Ordering::Relaxed))).filter(|position| *position != Position::ZERO)
+    }
 }
 
 /// What came of the data that a client sent.

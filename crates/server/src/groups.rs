@@ -31,7 +31,9 @@ pub(crate) enum Membership {
 #[non_exhaustive]
 pub enum GroupError {
     /// There is no such connection.
-    #[error("connection {connection} is not connected, so it cannot join or leave group '{group}'; check the id")]
+    #[error(
+        "connection {connection} is not connected, so it cannot join or leave group '{group}'; check the id"
+    )]
     NotConnected {
         /// The connection that should have joined or left.
         connection: ConnectionId,

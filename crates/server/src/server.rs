@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use heliostat_bus::Bus;
+use heliostat_bus::{Bus, Position};
 use heliostat_proto::{
     connection::{Input, Timeouts},
     id::ConnectionId,
@@ -287,13 +287,15 @@ impl Core {
     }
 
     /// Publishes to one topic and writes it to every reader that is ready. Never waits; dropped if nobody subscribed lately.
-    pub(crate) fn publish(&self, topic: &str, json: Bytes, except: &[ConnectionId]) {
-        self.publish_payload(topic, Outgoing::message(json, except));
+    /// Says where it stands in the log.
+    pub(crate) fn publish(&self, topic: &str, json: Bytes, except: &[ConnectionId]) -> Option<Position> {
+        self.publish_payload(topic, Outgoing::message(json, except))
     }
 
-    pub(crate) fn publish_payload(&self, topic: &str, payload: Arc<Outgoing>) {
+    pub(crate) fn publish_payload(&self, topic: &str, payload: Arc<Outgoing>) -> Option<Position> {
         let mut woken = WOKEN.take();
-        if self.bus.publish(topic, payload, &mut woken).is_some() {
+        let position = self.bus.publish(topic, payload, &mut woken);
+        if position.is_some() {
             self.counters.message_bus_messages_published_total.increment();
         }
         if let Some(runtime) = Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE) {
@@ -305,6 +307,7 @@ impl Core {
         woken.iter().for_each(Link::notify);
         woken.clear();
         WOKEN.set(woken);
+        position
     }
 
     /// Whether this connection may not begin here, because it would only have to leave again.

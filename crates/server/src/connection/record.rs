@@ -5,11 +5,15 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Instant,
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use futures_util::FutureExt;
+use heliostat_bus::Position;
 use heliostat_proto::{
     connection::{
         Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection, Stage,
@@ -27,7 +31,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{
-    application::{Admission, Context},
+    application::{Admission, Context, Reported},
     http::request::Request,
     lost::LossCause,
     server::Core,
@@ -51,6 +55,8 @@ pub(crate) struct Record {
     pub(crate) losses: Losses,
     pub(crate) traffic: Traffic,
     pub(super) began: Instant,
+    /// Up to where in the log a transport connection has read.
+    read_up_to: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -144,6 +150,7 @@ impl Record {
             losses: Losses::default(),
             traffic: Traffic::new(core),
             began: core.now(),
+            read_up_to: AtomicU64::new(0),
             state: Mutex::new(state),
         })
     }
@@ -418,6 +425,25 @@ impl Record {
             request: Arc::clone(request),
             core: Arc::clone(core),
             ended: self.ended.clone(),
+            reported: Reported::default(),
+        }
+    }
+
+    /// A transport connection has taken everything up to here.
+    pub(crate) fn has_read(&self, position: Position) {
+        self.read_up_to.store(position.get(), Ordering::Relaxed);
+    }
+
+    /// Waits until a transport connection has taken `position`, for a moment: the client may be between two polls, or away.
+    pub(crate) async fn reads(&self, position: Position) {
+        // Looking now and then costs readers nothing; only results behind progress reports ever wait here.
+        const LOOK_EVERY: Duration = Duration::from_millis(5);
+        const LOOKS: usize = 60;
+        for _ in 0..LOOKS {
+            if self.read_up_to.load(Ordering::Relaxed) >= position.get() {
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 

@@ -27,7 +27,7 @@ use super::{
     upgrade::Upgrade,
 };
 use crate::{
-    application::{Admission, Context as CallbackContext, Received, Refusal},
+    application::{Admission, Context as CallbackContext, Received, Refusal, Reported},
     connection::{Outcome, Owner},
     endpoint::Jsonp,
     protect::{ConnectionToken, ConnectionTokenError},
@@ -337,7 +337,7 @@ impl Visit<'_> {
             return too_large(max);
         }
         core.counters.connection_messages_sent_total.increment();
-        let context = match record {
+        let context = match &record {
             Some(record) => {
                 record.traffic.heard(core);
                 record.traffic.read(data.len());
@@ -349,9 +349,15 @@ impl Visit<'_> {
                 request: Arc::clone(&self.request),
                 core: Arc::clone(core),
                 ended: tokio_util::sync::CancellationToken::new(),
+                reported: Reported::default(),
             },
         };
+        let reported = context.reported.clone();
         let received = self.admission.received(context, data).await;
+        // The result takes another way than the progress reports before it, and must not overtake them (CP-168).
+        if let (Some(record), Some(last)) = (&record, reported.last()) {
+            record.reads(last).await;
+        }
         self.reply(received, kind)
     }
 

@@ -1,7 +1,7 @@
 //! Reports on a call that is still running.
 //!
 //! Reports travel through the caller's own topic, inside ordinary deliveries, on every transport; the result travels beside them
-//! (spec 7.3). Over HTTP the last reports may therefore arrive after the result.
+//! (spec 7.3). Over HTTP the result therefore waits, for a moment, until the reports have been read.
 
 use std::{fmt, marker::PhantomData};
 
@@ -64,7 +64,10 @@ impl<T: Serialize> Progress<T> {
         let mut message = Vec::new();
         classic::Progress { id: &call.id, value: &value }.encode(&mut message)?;
         let context = self.invocation.context();
-        context.core.publish(&topic::of_connection(context.id), message.into(), &[]);
+        let position = context.core.publish(&topic::of_connection(context.id), message.into(), &[]);
+        if let Some(position) = position {
+            context.reported.note(position);
+        }
         Ok(())
     }
 }

@@ -114,6 +114,11 @@ impl Reader {
         }
     }
 
+    /// Everything up to here has been taken.
+    pub(crate) fn position(&self) -> Position {
+        self.subscription.position()
+    }
+
     pub(crate) const fn framing(&self) -> &Framing {
         &self.framing
     }

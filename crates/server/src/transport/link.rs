@@ -281,7 +281,9 @@ impl Link {
             };
             return last.map_or(Step::End, Step::SendAndEnd);
         }
-        match reader.next(&self.core, &self.record) {
+        let next = reader.next(&self.core, &self.record);
+        self.record.has_read(reader.position());
+        match next {
             Some(bytes) => Step::Send(bytes),
             None if self.keep_alive_due.swap(false, Ordering::AcqRel) => reader
                 .framing()

@@ -200,6 +200,28 @@ async fn cp_168_progress_is_marked_with_the_id_of_its_call() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn cp_168_over_http_the_result_waits_for_the_reports_to_be_read_but_not_for_ever() {
+    let client = client().await;
+    let form = client.pause();
+    let call = json!({ "H": "calls", "M": "work", "A": [3], "I": 5 });
+    let asked = tokio::time::Instant::now();
+    let wire = client.wire().clone();
+    let poll = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        wire.ask("poll", Some(&form)).await
+    });
+    client.send(&call).await;
+    let waited = asked.elapsed().as_millis();
+    assert!((100..200).contains(&waited), "the poll came after 100 ms, the result after {waited} ms");
+    assert!(poll.await.unwrap().1.contains(r#""D":3"#));
+
+    let asked = tokio::time::Instant::now();
+    client.send(&call).await;
+    let waited = asked.elapsed().as_millis();
+    assert!((200..1000).contains(&waited), "nobody polls, and the result came after {waited} ms");
+}
+
 #[tokio::test]
 async fn reporting_progress_after_the_call_is_over_is_an_error() {
     let (sender, report) = oneshot::channel();
