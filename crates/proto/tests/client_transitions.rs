@@ -115,7 +115,10 @@ fn show(effect: &Effect<Message>) -> String {
         Effect::SendStart(..) => "SendStart".to_owned(),
         Effect::Raise(Event::StateChanged { from, to }) => format!("{from:?} to {to:?}"),
         Effect::Raise(event) => format!("{event:?}"),
-        other => format!("{other:?}"),
+        Effect::Close(_) | Effect::SendAbort(_) | Effect::FailPending | Effect::CompleteStart => {
+            format!("{effect:?}")
+        }
+        Effect::FailStart(_) | Effect::Deliver(_) => format!("{effect:?}"),
     }
 }
 

@@ -1,0 +1,207 @@
+//! The network: wires that keep their order and paths that fail.
+//!
+//! A *wire* is a transport connection on the network. What is sent on it arrives in order or not at all; a wire
+//! that was cut swallows everything, and who notices is another matter. A *path* leads from one client to all
+//! servers; while it is interrupted what arrives waits, as TCP would send it again.
+
+use std::time::Duration;
+
+use heliostat_proto::connection::LinkId;
+use heliostat_proto::transport_kind::TransportKind;
+
+use crate::clock::Time;
+use crate::message::{ClientNumber, ConnectionNumber, Packet, ServerNumber, WireNumber};
+use crate::timeline::{What, Who};
+use crate::world::{Event, World};
+
+/// So many frames may be on their way on one wire: beyond that the server's writes would block.
+const WINDOW: usize = 8;
+
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each end and the network have their own view of it")]
+pub(crate) struct Wire {
+    pub(crate) client: ClientNumber,
+    /// The link's number at the client, unless the client knows nothing of this attempt.
+    pub(crate) link: Option<LinkId>,
+    pub(crate) connection: ConnectionNumber,
+    pub(crate) kind: TransportKind,
+    pub(crate) server: Option<ServerNumber>,
+    pub(crate) is_cut: bool,
+    /// The client is done with it.
+    pub(crate) left_by_client: bool,
+    pub(crate) in_flight: usize,
+    /// The server has more to say than the window allows.
+    pub(crate) is_blocked: bool,
+    /// Someone will tell the server that nobody takes what it writes.
+    pub(crate) alarm_is_set: bool,
+    /// What the server's subscription on it begins after.
+    pub(crate) reads_from: u64,
+    to_client: Time,
+    to_server: Time,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        client: ClientNumber,
+        link: Option<LinkId>,
+        connection: ConnectionNumber,
+        kind: TransportKind,
+    ) -> Self {
+        Self {
+            client,
+            link,
+            connection,
+            kind,
+            server: None,
+            is_cut: false,
+            left_by_client: link.is_none(),
+            in_flight: 0,
+            is_blocked: false,
+            alarm_is_set: false,
+            reads_from: 0,
+            to_client: Time::default(),
+            to_server: Time::default(),
+        }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.in_flight < WINDOW
+    }
+}
+
+impl World {
+    /// How long a packet takes. Now and then one is much slower.
+    pub(crate) fn delay(&mut self) -> Duration {
+        let longest = self.settings.latency;
+        let usual =
+            Duration::from_micros(self.random.u64(0..=u64::try_from(longest.as_micros()).unwrap_or(0)));
+        if self.random.u32(0..100) == 0 { usual * 20 } else { usual }
+    }
+
+    pub(crate) fn send_to_client(&mut self, client: ClientNumber, packet: Packet) {
+        let mut at = self.now + self.delay();
+        if let Some(wire) = packet.wire() {
+            let wire = &mut self.wires[wire];
+            if matches!(packet, Packet::Says(..)) {
+                wire.in_flight += 1;
+            }
+            at = at.max(wire.to_client);
+            wire.to_client = at;
+        }
+        // On a wire nobody else can listen.
+        let life = if packet.wire().is_some() { self.clients[client].life } else { self.sender };
+        self.schedule(at, Event::ToClient(client, life, packet));
+    }
+
+    pub(crate) fn send_to_server(&mut self, client: ClientNumber, server: ServerNumber, packet: Packet) {
+        let mut at = self.now + self.delay();
+        if let Some(wire) = packet.wire() {
+            let wire = &mut self.wires[wire];
+            at = at.max(wire.to_server);
+            wire.to_server = at;
+        }
+        let (life, sender) = (self.servers[server].life, self.clients[client].life);
+        self.schedule(at, Event::ToServer { client, sender, server, life, packet });
+    }
+
+    pub(crate) fn arrive_at_client(&mut self, client: ClientNumber, life: u32, packet: Packet) {
+        if self.clients[client].life != life {
+            return;
+        }
+        let Some(wire) = packet.wire() else { return self.client_receives(client, packet) };
+        let end = &mut self.wires[wire];
+        if end.is_cut {
+            return;
+        }
+        if matches!(packet, Packet::Says(..)) {
+            end.in_flight = end.in_flight.saturating_sub(1);
+            if end.is_blocked && end.has_room() {
+                end.is_blocked = false;
+                self.pump_wire(wire);
+            }
+        }
+        if !self.wires[wire].left_by_client {
+            self.client_receives(client, packet);
+        }
+    }
+
+    pub(crate) fn arrive_at_server(
+        &mut self,
+        client: ClientNumber,
+        (server, life): (ServerNumber, u32),
+        packet: Packet,
+    ) {
+        // A request on a wire that the client knows nothing of still arrives; its answer goes nowhere.
+        let is_lost = packet.wire().is_some_and(|wire| self.wires[wire].is_cut);
+        if is_lost && !matches!(packet, Packet::Open { .. }) {
+            return;
+        }
+        if self.servers[server].is_up && self.servers[server].life == life {
+            self.server_receives(client, server, packet);
+        } else {
+            self.refuse(client, packet);
+        }
+    }
+
+    /// What would arrive waits, if the path is interrupted.
+    pub(crate) fn is_held(&mut self, event: &Event) -> bool {
+        let (Event::ToClient(client, ..) | Event::ToServer { client, .. }) = *event else { return false };
+        let process = &mut self.clients[client];
+        if process.is_interrupted {
+            process.held.push(event.clone());
+        }
+        process.is_interrupted
+    }
+
+    /// Nobody listens there any more.
+    pub(crate) fn refuse(&mut self, client: ClientNumber, packet: Packet) {
+        use heliostat_proto::connection::client::StartAnswer;
+        match packet {
+            Packet::Negotiate(turn) => {
+                let life = self.sender;
+                self.schedule_after_delay(Event::NegotiationFails(client, life, turn));
+            }
+            Packet::Start(turn, _) => {
+                self.send_to_client(client, Packet::StartAnswered(turn, StartAnswer::Failed));
+            }
+            Packet::Open { wire, .. }
+            | Packet::ClosedByClient(wire)
+            | Packet::CallOn(wire, _)
+            | Packet::Pong(wire) => self.schedule_after_delay(Event::ClientNotices(wire)),
+            Packet::Abort(_) | Packet::Call(..) => {}
+            Packet::Negotiated(..) | Packet::StartAnswered(..) | Packet::CallAnswered(_) => {}
+            Packet::Opened(_) | Packet::Says(..) | Packet::Ping(_) | Packet::ClosedByServer(_) => {}
+        }
+    }
+
+    fn schedule_after_delay(&mut self, event: Event) {
+        let at = self.now + self.delay();
+        self.schedule(at, event);
+    }
+
+    /// From now on everything that is sent on this wire is lost, without a word.
+    pub(crate) fn cut(&mut self, wire: WireNumber) {
+        self.wires[wire].is_cut = true;
+        self.note(Who::Network, What::Cut(wire));
+    }
+
+    /// Interrupts a client's path for this long.
+    pub(crate) fn interrupt(&mut self, client: ClientNumber, until: Time) {
+        if !self.clients[client].is_interrupted {
+            self.clients[client].is_interrupted = true;
+            self.note(Who::Network, What::Down);
+            self.schedule(until, Event::PathWorks(client));
+        }
+    }
+
+    pub(crate) fn path_works(&mut self, client: ClientNumber) {
+        let process = &mut self.clients[client];
+        if std::mem::take(&mut process.is_interrupted) {
+            let held = std::mem::take(&mut process.held);
+            self.note(Who::Network, What::Up);
+            for event in held {
+                self.happen(event);
+            }
+        }
+    }
+}
