@@ -208,7 +208,7 @@ async fn cp_168_over_http_the_result_waits_for_the_reports_to_be_read_but_not_fo
     let asked = tokio::time::Instant::now();
     let wire = client.wire().clone();
     let poll = tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
         wire.ask("poll", Some(&form)).await
     });
     client.send(&call).await;
