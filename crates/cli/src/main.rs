@@ -11,6 +11,7 @@ mod listener;
 mod logging;
 mod serve;
 mod signals;
+mod simulate;
 mod site;
 
 use std::io::Write;
@@ -34,6 +35,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<Serve>),
+    Simulate(simulate::Simulate),
 }
 
 /// Serve SignalR, with demo hubs and pages
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
             Some((_, matches)) => run(&serve, matches),
             None => ExitCode::from(REFUSED),
         },
+        Ok(Arguments { command: Command::Simulate(arguments) }) => simulate::run_seeds(&arguments),
         Err(error) => refused_by_parser(&error),
     }
 }
