@@ -20,6 +20,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::operations::Peer;
+
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Connections that the system may keep for us until we accept them: enough for a few thousand clients that come back
@@ -184,11 +186,12 @@ where
     S::Error: Into<AnyError>,
     B: Body<Data: Send, Error: Into<AnyError>> + Send + 'static,
 {
+    let peer = stream.peer_addr().ok().map(Peer);
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(LenientStream::new(stream)), service)
+        .serve_connection(TokioIo::new(LenientStream::new(stream)), Introduced { service, peer })
         .with_upgrades();
     let mut http = pin!(http);
     let result = tokio::select! {
@@ -201,6 +204,26 @@ where
     };
     if let Err(error) = result {
         tracing::debug!(%error, "a physical connection ended with an error");
+    }
+}
+
+/// A service on one physical connection: tells each request who is at the other end.
+#[derive(Debug)]
+struct Introduced<S> {
+    service: S,
+    peer: Option<Peer>,
+}
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
+        self.service.call(request)
     }
 }
 

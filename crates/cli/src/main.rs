@@ -9,6 +9,7 @@ mod demo;
 mod file_limit;
 mod listener;
 mod logging;
+mod operations;
 mod serve;
 mod signals;
 mod simulate;
@@ -19,6 +20,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use operations::{Connections, TimelineOf};
 
 use config::{ConfigErrors, Configuration, Settings};
 
@@ -36,6 +39,9 @@ struct Arguments {
 enum Command {
     Serve(Box<Serve>),
     Simulate(simulate::Simulate),
+    Connections(Connections),
+    #[command(name = "timeline")]
+    Timeline(TimelineOf),
 }
 
 /// Serve SignalR, with demo hubs and pages
@@ -67,7 +73,20 @@ fn main() -> ExitCode {
             None => ExitCode::from(REFUSED),
         },
         Ok(Arguments { command: Command::Simulate(arguments) }) => simulate::run_seeds(&arguments),
+        Ok(Arguments { command: Command::Connections(connections) }) => told(connections.run()),
+        Ok(Arguments { command: Command::Timeline(timeline) }) => told(timeline.run()),
         Err(error) => refused_by_parser(&error),
+    }
+}
+
+/// What became of a question to a running server.
+fn told(result: Result<(), impl std::error::Error>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -5,6 +5,10 @@ use std::fmt::Write;
 use super::settings::{self, Settings};
 use super::{Configuration, Source};
 
+/// Never shown: not on the start page, not on a terminal.
+const SECRET: &str = "operations_token";
+const HIDDEN: &str = "\"(not shown)\"";
+
 /// All settings that have a value, under their keys.
 pub(super) fn table(settings: &Settings) -> toml::Table {
     // Every value is a text or a number; nothing in the schema can fail to be written.
@@ -16,7 +20,8 @@ impl Configuration {
     pub(crate) fn lines(&self) -> Vec<(String, String, Source)> {
         let values = table(&self.settings);
         let line = |key: settings::Key| {
-            let value = values.get(&key.name)?.to_string();
+            let value = values.get(&key.name)?;
+            let value = if key.name == SECRET { HIDDEN.to_owned() } else { value.to_string() };
             let source = self.source(&key.name).clone();
             Some((key.name, value, source))
         };

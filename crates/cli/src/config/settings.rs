@@ -146,6 +146,11 @@ pub(crate) struct Settings {
     #[serde(with = "text")]
     pub(crate) shutdown_timeout: HumaneDuration,
 
+    /// What operators must send as a bearer token to see connections at /operations; without it only this machine may ask
+    #[arg(long, env = "HELIOSTAT_OPERATIONS_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) operations_token: Option<String>,
+
     /// What to log: off, error, warn, info, debug or trace, optionally per target: "info,SignalR.Connection=debug"
     #[arg(long, env = "HELIOSTAT_LOG_LEVEL", value_name = "LEVELS", default_value = "info")]
     #[serde(with = "text")]
@@ -189,7 +194,7 @@ mod tests {
     #[test]
     fn every_setting_has_the_same_name_as_flag_variable_and_key() {
         let keys = keys();
-        assert_eq!(keys.len(), 25);
+        assert_eq!(keys.len(), 26);
         for key in keys {
             assert_eq!(key.flag, format!("--{}", key.name.replace('_', "-")));
             assert_eq!(key.variable, format!("HELIOSTAT_{}", key.name.to_uppercase()));

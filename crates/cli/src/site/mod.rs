@@ -1,4 +1,4 @@
-//! What the binary serves besides SignalR: the start page, the demo pages and their files.
+//! What the binary serves besides SignalR: the start page, the demo pages and their files, and the operators' endpoint.
 //!
 //! A request is answered here if its path is one of ours, and goes to the server otherwise. All pages work under a
 //! content security policy that allows nothing inline and nothing from elsewhere.
@@ -24,6 +24,7 @@ use hyper::service::Service;
 use serde_json::json;
 
 use crate::config::Configuration;
+use crate::operations::Operations;
 use assets::Asset;
 use start_page::StartPage;
 
@@ -43,6 +44,7 @@ const HTML: &str = "text/html; charset=utf-8";
 pub(crate) struct Site {
     server: HeliostatService,
     pages: Arc<Pages>,
+    operations: Arc<Operations>,
 }
 
 #[derive(Debug)]
@@ -63,7 +65,8 @@ impl Site {
             demos: pages::demos().map(|(path, page)| (path, page.into())).collect(),
             assets: assets::all(),
         };
-        Self { server: server.service(), pages: Arc::new(pages) }
+        let operations = Operations::new(server, configuration.settings.operations_token.as_deref());
+        Self { server: server.service(), pages: Arc::new(pages), operations: Arc::new(operations) }
     }
 }
 
@@ -73,7 +76,7 @@ impl Service<Request<Incoming>> for Site {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if let Some(answer) = self.pages.answer(&request) {
+        if let Some(answer) = self.operations.answer(&request).or_else(|| self.pages.answer(&request)) {
             return Box::pin(ready(Ok(answer.map(Either::Left))));
         }
         // The server's service is always ready, so it need not be asked.

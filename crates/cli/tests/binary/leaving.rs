@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::process::{Folder, Running};
 
 /// An event stream that has connected and started; what it said so far is read.
-fn stream(running: &Running) -> std::net::TcpStream {
+pub(crate) fn stream(running: &Running) -> std::net::TcpStream {
     let (_, body) = running.get("/signalr/negotiate?clientProtocol=1.5");
     let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
     let token = answer.get("ConnectionToken").and_then(|token| token.as_str()).unwrap();

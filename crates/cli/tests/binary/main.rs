@@ -4,5 +4,6 @@
 
 mod configuration;
 mod leaving;
+mod operations;
 mod process;
 mod serving;
