@@ -82,7 +82,8 @@ impl World {
             Packet::StartAnswered(turn, answer) => {
                 self.client_handles(client, Input::StartAnswered(turn, answer));
             }
-            Packet::CallAnswered(call) => self.client_gets_result(client, call),
+            Packet::CallAnswered(call) => self.client_gets_result(client, call, What::CallAnswered(call)),
+            Packet::CallFailed(call) => self.client_gets_result(client, call, What::CallFailed(call)),
             Packet::Opened(wire) => self.client_hears(client, wire, Input::Opened),
             Packet::Says(wire, frame) => self.client_reads(client, wire, frame),
             Packet::Ping(wire) => {
@@ -111,7 +112,7 @@ impl World {
         let Wire { connection, kind, reads_from, .. } = self.wires[wire];
         if let Frame::Response(Response { signal, .. }) = &frame {
             if *signal == Signal::Initialized {
-                self.ledger.initialized(connection, reads_from);
+                self.ledger.initialized(connection, reads_from.unwrap_or_default());
             }
             if kind == TransportKind::LongPolling {
                 self.wires[wire].left_by_client = true;
@@ -193,7 +194,9 @@ impl World {
             Effect::FailStart(_) => self.note(Who::Client(client), What::StartFailed),
             Effect::Raise(event) => self.client_raises(client, event),
             Effect::Deliver(Received::Message(order)) => self.client_delivers(client, order),
-            Effect::Deliver(Received::Result(call)) => self.client_gets_result(client, call),
+            Effect::Deliver(Received::Result(call)) => {
+                self.client_gets_result(client, call, What::CallAnswered(call));
+            }
         }
     }
 
@@ -319,11 +322,11 @@ impl World {
         self.note(Who::Client(client), What::CallSent(call));
     }
 
-    fn client_gets_result(&mut self, client: ClientNumber, call: u32) {
+    fn client_gets_result(&mut self, client: ClientNumber, call: u32, result: What) {
         let calls = &mut self.clients[client].calls;
         if let Some(index) = calls.iter().position(|pending| *pending == call) {
             calls.swap_remove(index);
-            self.note(Who::Client(client), What::CallAnswered(call));
+            self.note(Who::Client(client), result);
         }
     }
 

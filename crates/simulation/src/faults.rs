@@ -13,7 +13,7 @@ use crate::world::{Event, GROUPS, World};
 
 /// Who learns that a wire was cut.
 #[derive(Clone, Copy)]
-enum Noticed {
+pub(crate) enum Noticed {
     Nobody,
     Client,
     Server,
@@ -128,12 +128,17 @@ impl World {
             2 => Noticed::Server,
             _ => Noticed::Both,
         };
+        let soon = self.up_to(Duration::from_secs(3));
+        self.cut_carrier(client, noticed, soon);
+    }
+
+    /// Cuts what carries the client's connection; who notices does so within this time.
+    pub(crate) fn cut_carrier(&mut self, client: ClientNumber, noticed: Noticed, soon: Duration) {
         let Some((_, wire)) = self.clients[client].wire else { return };
         if self.wires[wire].left_by_client || self.wires[wire].is_cut {
             return;
         }
         self.cut(wire);
-        let soon = self.up_to(Duration::from_secs(3));
         let (client_notices, server_notices) = match noticed {
             // Without keep-alives a client has nothing but its operating system, which notices in the end.
             Noticed::Nobody => (self.settings.timeouts.keep_alive() == KeepAlive::Off, false),
@@ -146,7 +151,7 @@ impl World {
         }
         if server_notices && let Some(server) = self.wires[wire].server {
             let life = self.servers[server].life;
-            let soon = self.up_to(Duration::from_secs(3));
+            let soon = self.up_to(soon * 2);
             self.schedule(self.now + soon, Event::ServerNotices(wire, life));
         }
     }
@@ -173,7 +178,7 @@ impl World {
     }
 
     /// The application tells the client to go.
-    fn disconnect(&mut self, client: ClientNumber) {
+    pub(crate) fn disconnect(&mut self, client: ClientNumber) {
         let Some(connection) = self.clients[client].connection else { return };
         for server in 0..self.servers.len() {
             if self.now >= self.servers[server].paused_until {

@@ -41,6 +41,7 @@ mod process;
 mod reader;
 mod server;
 mod simulate;
+mod story;
 mod timeline;
 mod world;
 
@@ -48,4 +49,5 @@ pub use clock::Time;
 pub use failure::{Failure, Invariant};
 pub use plan::Plan;
 pub use simulate::{Report, run, simulate};
+pub use story::{StoryError, tell};
 pub use timeline::{Line, Timeline};

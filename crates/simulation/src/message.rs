@@ -69,6 +69,7 @@ pub(crate) enum Packet {
     Negotiated(Turn, ConnectionNumber),
     StartAnswered(Turn, StartAnswer),
     CallAnswered(u32),
+    CallFailed(u32),
 
     // The rest travels on one wire, in order.
     Open {
@@ -103,7 +104,8 @@ impl Packet {
             | Self::Call(..)
             | Self::Negotiated(..)
             | Self::StartAnswered(..)
-            | Self::CallAnswered(_) => None,
+            | Self::CallAnswered(_)
+            | Self::CallFailed(_) => None,
         }
     }
 }

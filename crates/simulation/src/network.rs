@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use heliostat_proto::connection::LinkId;
+use heliostat_proto::connection::{KeepAlive, LinkId};
 use heliostat_proto::transport_kind::TransportKind;
 
 use crate::clock::Time;
@@ -32,10 +32,12 @@ pub(crate) struct Wire {
     pub(crate) in_flight: usize,
     /// The server has more to say than the window allows.
     pub(crate) is_blocked: bool,
-    /// Someone will tell the server that nobody takes what it writes.
+    /// The server will look whether anybody takes what it writes.
     pub(crate) alarm_is_set: bool,
+    /// How many frames have arrived.
+    pub(crate) taken: u64,
     /// What the server's subscription on it begins after.
-    pub(crate) reads_from: u64,
+    pub(crate) reads_from: Option<u64>,
     to_client: Time,
     to_server: Time,
 }
@@ -58,7 +60,8 @@ impl Wire {
             in_flight: 0,
             is_blocked: false,
             alarm_is_set: false,
-            reads_from: 0,
+            taken: 0,
+            reads_from: None,
             to_client: Time::default(),
             to_server: Time::default(),
         }
@@ -115,6 +118,7 @@ impl World {
         }
         if matches!(packet, Packet::Says(..)) {
             end.in_flight = end.in_flight.saturating_sub(1);
+            end.taken += 1;
             if end.is_blocked && end.has_room() {
                 end.is_blocked = false;
                 self.pump_wire(wire);
@@ -168,8 +172,9 @@ impl World {
             | Packet::ClosedByClient(wire)
             | Packet::CallOn(wire, _)
             | Packet::Pong(wire) => self.schedule_after_delay(Event::ClientNotices(wire)),
-            Packet::Abort(_) | Packet::Call(..) => {}
-            Packet::Negotiated(..) | Packet::StartAnswered(..) | Packet::CallAnswered(_) => {}
+            Packet::Call(call) => self.send_to_client(client, Packet::CallFailed(call)),
+            Packet::Abort(_) | Packet::Negotiated(..) | Packet::StartAnswered(..) => {}
+            Packet::CallAnswered(_) | Packet::CallFailed(_) => {}
             Packet::Opened(_) | Packet::Says(..) | Packet::Ping(_) | Packet::ClosedByServer(_) => {}
         }
     }
@@ -200,7 +205,54 @@ impl World {
             let held = std::mem::take(&mut process.held);
             self.note(Who::Network, What::Up);
             for event in held {
-                self.happen(event);
+                if !self.is_abandoned(&event) {
+                    self.happen(event);
+                }
+            }
+        }
+    }
+
+    /// A connection that its client gave up before it was made: its request was never sent.
+    fn is_abandoned(&self, event: &Event) -> bool {
+        match event {
+            Event::ToServer { packet: Packet::Open { wire, .. }, .. } => {
+                let wire = &self.wires[*wire];
+                wire.left_by_client && wire.link.is_some() && wire.reads_from.is_none()
+            }
+            Event::ToServer { .. } | Event::ToClient(..) => false,
+            Event::ClientTick(..) | Event::RecordTick(..) | Event::Pump(_) | Event::ClientNotices(_) => false,
+            Event::ServerNotices(..) | Event::WritesAreWatched { .. } | Event::NegotiationFails(..) => false,
+            Event::MoveIsTold(..) | Event::AbortIsTold(..) | Event::StartAgain(..) | Event::PathWorks(_) => {
+                false
+            }
+            Event::ServerStarts(_) | Event::ClientWakes(_) | Event::ServerWakes(_) => false,
+            Event::Collect | Event::Fault => false,
+        }
+    }
+
+    /// TCP_USER_TIMEOUT or its like: if nothing that was written is taken for so long, the connection is gone.
+    pub(crate) fn watch_writes(&mut self, server: ServerNumber, wire: WireNumber) {
+        let end = &mut self.wires[wire];
+        if end.kind == TransportKind::WebSockets || std::mem::replace(&mut end.alarm_is_set, true) {
+            return;
+        }
+        let patience = match self.settings.timeouts.keep_alive() {
+            KeepAlive::Every(every) => every * 2,
+            KeepAlive::Off => self.settings.timeouts.disconnect() / 2,
+        };
+        let (taken, life) = (self.wires[wire].taken, self.servers[server].life);
+        self.schedule(self.now + patience, Event::WritesAreWatched { wire, life, taken });
+    }
+
+    pub(crate) fn look_at_writes(&mut self, wire: WireNumber, taken: u64) {
+        let end = &mut self.wires[wire];
+        end.alarm_is_set = false;
+        if end.taken == taken && end.in_flight > 0 {
+            end.is_cut = true;
+            self.server_notices(wire);
+            // Without keep-alives a client has nothing but its operating system, which is told in the end.
+            if self.settings.timeouts.keep_alive() == KeepAlive::Off {
+                self.schedule(self.now + Duration::from_secs(10), Event::ClientNotices(wire));
             }
         }
     }

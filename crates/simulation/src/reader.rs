@@ -54,7 +54,7 @@ impl World {
         let start = log.bus.start_from(cursor).unwrap_or(Start::Unknown);
         let subscription = log.bus.subscribe(reader, topics, start);
         let (head, from) = (log.base + log.bus.head().get(), log.base + subscription.position().get());
-        self.wires[wire].reads_from = from;
+        self.wires[wire].reads_from = Some(from);
         if subscription.start_gap().is_some() {
             let after = cursor.and_then(|cursor| self.order_of(cursor)).unwrap_or(0);
             self.seen.gaps += 1;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use heliostat_bus::TopicName;
 use heliostat_proto::connection::client::{Frame, Place, Response, Signal, StartAnswer};
 use heliostat_proto::connection::{
-    Admission, Effect, Ending, Input, KeepAlive, LinkId, Opening, Reason, ServerConnection, State,
+    Admission, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection, State,
 };
 use heliostat_proto::transport_kind::TransportKind;
 
@@ -119,7 +119,8 @@ impl World {
             Packet::Open { wire, how, place } => self.server_accepts(server, wire, (how, place)),
             Packet::ClosedByClient(wire) => self.server_notices(wire),
             Packet::Pong(wire) => self.server_hears(server, wire),
-            Packet::Negotiated(..) | Packet::StartAnswered(..) | Packet::CallAnswered(_) => {}
+            Packet::Negotiated(..) | Packet::StartAnswered(..) => {}
+            Packet::CallAnswered(_) | Packet::CallFailed(_) => {}
             Packet::Opened(_) | Packet::Says(..) | Packet::Ping(_) | Packet::ClosedByServer(_) => {}
         }
     }
@@ -409,17 +410,7 @@ impl World {
     }
 
     pub(crate) fn server_says(&mut self, server: ServerNumber, wire: WireNumber, frame: Frame<Received>) {
-        let is_orphan = self.wires[wire].is_cut;
-        let watches_writes = self.wires[wire].kind != TransportKind::WebSockets;
-        if is_orphan && watches_writes && !std::mem::replace(&mut self.wires[wire].alarm_is_set, true) {
-            // TCP_USER_TIMEOUT or its like: what was written is not acknowledged.
-            let patience = match self.settings.timeouts.keep_alive() {
-                KeepAlive::Every(every) => every * 2,
-                KeepAlive::Off => self.settings.timeouts.disconnect() / 2,
-            };
-            let life = self.servers[server].life;
-            self.schedule(self.now + patience, Event::ServerNotices(wire, life));
-        }
+        self.watch_writes(server, wire);
         self.send_to_client(self.wires[wire].client, Packet::Says(wire, frame));
     }
 }

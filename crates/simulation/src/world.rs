@@ -98,6 +98,7 @@ pub(crate) enum Event {
     Pump(Reader),
     ClientNotices(WireNumber),
     ServerNotices(WireNumber, u32),
+    WritesAreWatched { wire: WireNumber, life: u32, taken: u64 },
     NegotiationFails(ClientNumber, u32, Turn),
     MoveIsTold(ServerNumber, u32, ConnectionNumber, u64),
     AbortIsTold(ServerNumber, u32, ConnectionNumber),
@@ -236,10 +237,12 @@ impl World {
             | Event::MoveIsTold(server, ..)
             | Event::AbortIsTold(server, ..)
             | Event::Pump(Reader { server, .. }) => &mut self.servers[server].inbox,
-            Event::ServerNotices(wire, _) => match self.wires[wire].server {
-                Some(server) => &mut self.servers[server].inbox,
-                None => return false,
-            },
+            Event::ServerNotices(wire, _) | Event::WritesAreWatched { wire, .. } => {
+                match self.wires[wire].server {
+                    Some(server) => &mut self.servers[server].inbox,
+                    None => return false,
+                }
+            }
             Event::PathWorks(_) | Event::ServerStarts(_) | Event::Collect | Event::Fault => return false,
             Event::ClientWakes(_) | Event::ServerWakes(_) => return false,
         };
@@ -299,6 +302,11 @@ impl World {
             Event::ServerNotices(wire, life) => {
                 if self.wires[wire].server.is_some_and(|server| self.runs(server, life)) {
                     self.server_notices(wire);
+                }
+            }
+            Event::WritesAreWatched { wire, life, taken } => {
+                if self.wires[wire].server.is_some_and(|server| self.runs(server, life)) {
+                    self.look_at_writes(wire, taken);
                 }
             }
             Event::NegotiationFails(client, life, turn) if self.clients[client].life == life => {
