@@ -94,7 +94,8 @@ fn limits(configuration: &Configuration) -> Limits {
     Limits {
         connections,
         header: settings.header_timeout.get(),
-        // A client that leaves two keep-alives unacknowledged is gone, whether or not it said so.
+        // A client that leaves bytes unacknowledged for two keep-alives is gone, whether or not it said so. Less would end streams in
+        // pauses of the network that are over before their clients even warn, at two thirds of this.
         unacknowledged: configuration
             .timeouts
             .keep_alive_timeout()
