@@ -13,7 +13,7 @@ open 1 connect; start; advance 34s; heard 1   # pings are answered, so that noth
 vanish; advance 40s
 ----
 40s      1 <- keep-alive
-44s      1 <- ping
+40.666666666s 1 <- ping
 50s      1 <- keep-alive
 54s      1 ends: Silent
 
@@ -25,8 +25,8 @@ open 2 reconnect; heard 1; lose 1
 # This time nobody comes back.
 advance 60s
 ----
+80.666666666s 2 <- ping
 84s      2 <- keep-alive
-84s      2 <- ping
 94s      2 ends: Silent
 129s     OnDisconnected(TimedOut)
 

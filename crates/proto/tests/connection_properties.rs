@@ -267,8 +267,8 @@ impl Witness {
         assert_eq!((link, carrier.kind), (carrier.link, TransportKind::WebSockets));
         let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
         match carrier.asked_at {
-            None => assert!(self.heard >= carrier.heard_at + every, "too early"),
-            Some(at) => assert!(self.heard > at + every + self.timeouts.beat(), "asked twice"),
+            None => assert!(self.heard >= carrier.heard_at + every * 2 / 3, "too early"),
+            Some(at) => assert!(self.heard > at + every * 4 / 3 + self.timeouts.beat(), "asked twice"),
         }
         carrier.asked_at = Some(self.heard);
     }
@@ -289,7 +289,7 @@ impl Witness {
         if ending == Ending::Silent {
             let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
             assert!(self.heard >= carrier.heard_at + every * 2, "its client was heard");
-            assert!(carrier.asked_at.is_some_and(|at| self.heard >= at + every), "not asked in time");
+            assert!(carrier.asked_at.is_some_and(|at| self.heard >= at + every * 4 / 3), "not asked in time");
         }
         self.detach(link);
     }
@@ -304,7 +304,8 @@ impl Witness {
         }
         if let (Some(carrier), KeepAlive::Every(every)) = (self.carrier, self.timeouts.keep_alive()) {
             assert!(due.is_some_and(|due| due <= carrier.written_at + every), "the keep-alive would be late");
-            let pulse = carrier.asked_at.unwrap_or(carrier.heard_at) + every;
+            let ask_at = carrier.heard_at + every * 2 / 3;
+            let pulse = carrier.asked_at.map_or(ask_at, |at| at + every * 2 - every * 2 / 3);
             let is_watched = carrier.kind == TransportKind::WebSockets;
             assert!(!is_watched || due.is_some_and(|due| due <= pulse), "the silence would last too long");
         }

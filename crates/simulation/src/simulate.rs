@@ -128,6 +128,9 @@ impl World {
 
     fn calm_down(&mut self) {
         self.clients_start_again = false;
+        let settings = &mut self.settings;
+        (settings.repeats, settings.strays) = (0, 0);
+        settings.latency = settings.latency.min(Duration::from_millis(20));
         for client in 0..self.clients.len() {
             self.path_works(client);
         }

@@ -93,25 +93,28 @@ impl Link {
         }
     }
 
-    /// When its client is to be asked whether it is there, if it can be. A driver that ticks more than a beat
-    /// late has slept, perhaps with the answer unread before it: it has to ask again.
+    /// When its client is to be asked whether it is there, if it can be: after two thirds of a keep-alive. Then an
+    /// interruption that is shorter than a client's warning never ends a transport connection, whenever it comes.
+    /// A driver that ticks more than a beat late has slept, perhaps with the answer unread before it: it has to
+    /// ask again.
     pub(super) fn ping_due(&self, timeouts: &Timeouts) -> Option<Instant> {
         let every = self.answers_pings(timeouts)?;
         Some(match self.pulse {
-            Pulse::Felt => self.heard_at + every,
-            Pulse::Asked(at) => at + every + timeouts.beat(),
+            Pulse::Felt => self.heard_at + silence_before_ping(every),
+            Pulse::Asked(at) => at + time_to_answer(every) + timeouts.beat(),
         })
     }
 
-    /// From when its client's silence means that it is gone.
+    /// From when its client's silence means that it is gone: two keep-alives after it was heard, if it was asked in
+    /// time.
     fn silent_from(&self, timeouts: &Timeouts) -> Option<Instant> {
         match self.pulse {
             Pulse::Felt => None,
-            Pulse::Asked(at) => self.answers_pings(timeouts).map(|every| at + every),
+            Pulse::Asked(at) => self.answers_pings(timeouts).map(|every| at + time_to_answer(every)),
         }
     }
 
-    /// Whether its client has left a ping unanswered for a keep-alive.
+    /// Whether its client has left a ping unanswered for too long.
     pub(super) fn is_silent(&self, now: Instant, timeouts: &Timeouts) -> bool {
         let slept = self.ping_due(timeouts).is_none_or(|again| again < now);
         !slept && self.silent_from(timeouts).is_some_and(|from| from <= now)
@@ -122,7 +125,7 @@ impl Link {
         timeouts.connection_timeout(self.kind).map(|limit| self.opened_at + limit)
     }
 
-    /// How long its client may take to answer a ping, if it would: only WebSockets have pings.
+    /// The keep-alive, if its client would answer a ping: only WebSockets have pings.
     fn answers_pings(&self, timeouts: &Timeouts) -> Option<Duration> {
         match (self.kind, timeouts.keep_alive()) {
             (TransportKind::WebSockets, KeepAlive::Every(every)) => Some(every),
@@ -133,4 +136,13 @@ impl Link {
             ) => None,
         }
     }
+}
+
+fn silence_before_ping(keep_alive: Duration) -> Duration {
+    keep_alive * 2 / 3
+}
+
+/// As long as a client is silent before it warns of it.
+fn time_to_answer(keep_alive: Duration) -> Duration {
+    keep_alive * 2 - silence_before_ping(keep_alive)
 }

@@ -8,8 +8,9 @@
 //!   was reported as [`Input::Lost`] or [`Input::Answered`], never both.
 //! - No client is given up before its grace is over, and no keep-alive is sent into a link that was just
 //!   written to.
-//! - A WebSocket is taken for lost only if its client left a ping unanswered for a keep-alive, and was not
-//!   heard for two; and, by a driver that ticks on time, never later than that.
+//! - A WebSocket is taken for lost only if its client left a ping unanswered for as long as a client would wait
+//!   for the server before it warns (four thirds of a keep-alive), and was not heard for two keep-alives; and, by
+//!   a driver that ticks on time, never later than that.
 //! - Nothing comes out after [`Effect::Forget`].
 
 use std::collections::VecDeque;
@@ -87,8 +88,8 @@ pub enum Effect {
     RaiseDisconnected(Reason),
     /// Write a keep-alive, if this transport connection can carry one (a poll answered as JSONP cannot).
     SendKeepAlive(LinkId),
-    /// Write a WebSocket ping: nothing was heard from the client for a keep-alive, and its answer, which
-    /// browsers give by themselves, shows that it is still there.
+    /// Write a WebSocket ping: nothing was heard from the client for two thirds of a keep-alive, and its answer,
+    /// which browsers give by themselves, shows that it is still there.
     SendPing(LinkId),
     /// Finish this transport connection, if it did not just finish by itself (a client may poll again before
     /// the answer to its last poll is reported). News about it is ignored from now on.
@@ -427,6 +428,14 @@ mod tests {
             server
         }
 
+        /// The same on a WebSocket, with times that can be divided by three.
+        fn with_keep_alive_of_9_seconds() -> Self {
+            let mut server = Self::new(Timeouts::new(Duration::from_secs(27)).unwrap());
+            server.open(0, 1, WebSockets, Opening::ConnectDelayed);
+            server.at(0, Input::Started);
+            server
+        }
+
         fn at(&mut self, second: u64, input: Input) -> Vec<Effect> {
             self.machine.handle(input, self.start + Duration::from_secs(second));
             std::iter::from_fn(|| self.machine.poll_effect()).collect()
@@ -662,40 +671,51 @@ mod tests {
 
     #[test]
     fn a_web_socket_whose_client_answers_no_ping_is_lost_after_two_keep_alives() {
-        let mut server = Server::with_client(WebSockets);
-        server.at(4, Input::Heard(link(1)));
-        assert_eq!(server.at(10, Input::Tick), [SendKeepAlive(link(1))]);
-        assert_eq!(server.at(14, Input::Tick), [SendPing(link(1))]);
-        assert_eq!(server.at(20, Input::Tick), [SendKeepAlive(link(1))], "it is asked once");
-        assert_eq!(server.due(), Some(24));
-        assert_eq!(server.at(24, Input::Tick), [End(link(1), Ending::Silent)]);
+        let mut server = Server::with_keep_alive_of_9_seconds();
+        server.at(1, Input::Heard(link(1)));
+        assert_eq!(server.at(7, Input::Tick), [SendPing(link(1))]);
+        assert_eq!(server.at(9, Input::Tick), [SendKeepAlive(link(1))]);
+        assert_eq!(server.at(18, Input::Tick), [SendKeepAlive(link(1))], "it is asked once");
+        assert_eq!(server.due(), Some(19));
+        assert_eq!(server.at(19, Input::Tick), [End(link(1), Ending::Silent)]);
         for late in [Input::Lost(link(1)), Input::Heard(link(1)), Input::Tick] {
-            assert_eq!(server.at(25, late), [], "it was over before");
+            assert_eq!(server.at(20, late), [], "it was over before");
         }
-        assert_eq!(server.due(), Some(24 + 35), "the grace counts from the end");
+        assert_eq!(server.due(), Some(19 + 32), "the grace counts from the end");
         assert_eq!(server.open(30, 2, WebSockets, Opening::Reconnect), [RaiseReconnected]);
     }
 
     #[test]
     fn an_answer_to_a_ping_keeps_a_web_socket_however_late_it_is_told() {
-        let mut server = Server::with_client(WebSockets);
-        assert_eq!(server.at(10, Input::Tick), [SendKeepAlive(link(1)), SendPing(link(1))]);
-        server.at(18, Input::Wrote(link(1)));
-        server.at(11, Input::Heard(link(1)));
-        assert_eq!(server.at(20, Input::Tick), []);
-        assert_eq!(server.at(21, Input::Tick), [SendPing(link(1))], "ten seconds after it was heard");
-        server.at(11, Input::Heard(link(1)));
-        assert_eq!(server.due(), Some(28), "the keep-alive");
-        assert_eq!(server.at(31, Input::Tick), [End(link(1), Ending::Silent)], "old news is no answer");
+        let mut server = Server::with_keep_alive_of_9_seconds();
+        assert_eq!(server.at(6, Input::Tick), [SendPing(link(1))]);
+        server.at(17, Input::Wrote(link(1)));
+        server.at(7, Input::Heard(link(1)));
+        assert_eq!(server.at(17, Input::Tick), [SendPing(link(1))], "ten seconds after it was heard");
+        server.at(7, Input::Heard(link(1)));
+        assert_eq!(server.due(), Some(26), "the keep-alive");
+        assert_eq!(server.at(29, Input::Tick), [End(link(1), Ending::Silent)], "old news is no answer");
+    }
+
+    #[test]
+    fn an_interruption_shorter_than_the_warning_of_clients_ends_no_web_socket() {
+        // It begins right before a ping, and the answer comes when it is over.
+        let mut server = Server::with_keep_alive_of_9_seconds();
+        assert_eq!(server.at(6, Input::Tick), [SendPing(link(1))]);
+        for second in [9, 17] {
+            server.at(second, Input::Tick);
+        }
+        assert_eq!(server.at(17, Input::Heard(link(1))), []);
+        assert_eq!(server.at(18, Input::Tick), [SendKeepAlive(link(1))]);
     }
 
     #[test]
     fn a_driver_that_slept_asks_again_before_it_takes_a_client_for_lost() {
-        let mut server = Server::with_client(WebSockets);
-        server.at(10, Input::Tick);
+        let mut server = Server::with_keep_alive_of_9_seconds();
+        server.at(6, Input::Tick);
         let asks_again = [SendKeepAlive(link(1)), SendPing(link(1))];
-        assert_eq!(server.at(26, Input::Tick), asks_again, "the answer may be unread");
-        assert_eq!(server.at(36, Input::Tick), [End(link(1), Ending::Silent)]);
+        assert_eq!(server.at(23, Input::Tick), asks_again, "the answer may be unread");
+        assert_eq!(server.at(35, Input::Tick), [End(link(1), Ending::Silent)]);
     }
 
     #[test]
