@@ -77,6 +77,13 @@ impl Server {
     }
 
     /// Whether the server is being emptied or shut down: new clients are refused. Let the health check of a load balancer fail on it.
+    ///
+    /// # Examples
+    /// ```
+    /// fn health(server: &heliostat::Server) -> http::StatusCode {
+    ///     if server.is_leaving() { http::StatusCode::SERVICE_UNAVAILABLE } else { http::StatusCode::OK }
+    /// }
+    /// ```
     #[must_use]
     pub fn is_leaving(&self) -> bool {
         self.core.draining.is_cancelled() || self.core.stopping.is_cancelled()

@@ -8,6 +8,19 @@ use std::fmt;
 use heliostat_proto::{id::ConnectionId, name::UserId};
 
 /// What one client missed.
+///
+/// # Examples
+/// ```
+/// use heliostat::{Lost, LostCount};
+///
+/// fn note(lost: &Lost) -> String {
+///     let at_least = match lost.count {
+///         LostCount::Exactly(count) | LostCount::AtLeast(count) => count,
+///         LostCount::Unknown => 0,
+///     };
+///     format!("{} missed {at_least} messages or more: {}", lost.connection, lost.cause)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
@@ -45,7 +58,7 @@ pub enum LossCause {
     OtherLog,
 }
 
-/// What becomes of a connection that has lost messages.
+/// What becomes of a connection that has lost messages. See [`ServerBuilder::on_lost`](crate::ServerBuilder::on_lost).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AfterLoss {
     /// It goes on with what is left, as in the original.

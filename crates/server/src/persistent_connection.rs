@@ -267,6 +267,13 @@ impl PersistentContext {
 
     /// Ends all connections on this server that are in a group, or were when they went away: their clients are told to stop and read
     /// `text`, as with [`Server::disconnect_because`](crate::Server::disconnect_because). Says how many there were.
+    ///
+    /// # Examples
+    /// ```
+    /// fn close_room(everyone: &heliostat::PersistentContext, room: &str) -> usize {
+    ///     everyone.disconnect_group(room, "this room was closed")
+    /// }
+    /// ```
     pub fn disconnect_group(&self, group: &str, text: &str) -> usize {
         self.core.disconnect_group(GROUP_PREFIX, &qualified(self.name, group), text)
     }

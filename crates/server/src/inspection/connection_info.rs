@@ -111,6 +111,15 @@ impl Server {
     }
 
     /// One connection, if this server knows it.
+    ///
+    /// # Examples
+    /// ```
+    /// use heliostat::{ConnectionId, Server};
+    ///
+    /// fn is_behind(server: &Server, id: ConnectionId) -> bool {
+    ///     server.connection(id).is_some_and(|connection| connection.lag > 100)
+    /// }
+    /// ```
     #[must_use]
     pub fn connection(&self, id: ConnectionId) -> Option<ConnectionInfo> {
         self.core.registry.find(id)?.info(&self.core)
@@ -131,6 +140,13 @@ impl Server {
 
     /// How many connections on this server are in each group, without those that ended. Groups are named as in
     /// [`ConnectionInfo::groups`].
+    ///
+    /// # Examples
+    /// ```
+    /// fn in_lobby(server: &heliostat::Server) -> usize {
+    ///     server.connections_by_group().get("ChatHub.lobby").copied().unwrap_or(0)
+    /// }
+    /// ```
     #[must_use]
     pub fn connections_by_group(&self) -> HashMap<String, usize> {
         self.count_by(|connection| connection.groups)
