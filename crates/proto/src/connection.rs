@@ -18,7 +18,7 @@
 //! let start = Instant::now();
 //! let mut connection = ServerConnection::new(Arc::new(Timeouts::default()), start);
 //!
-//! let (link, kind) = (LinkId::new(1), TransportKind::WebSockets);
+//! let (link, kind) = (LinkId::new(1), TransportKind::ServerSentEvents);
 //! connection.handle(Input::Opened { link, kind, how: Opening::ConnectDelayed }, start);
 //! connection.handle(Input::Started, start);
 //! assert_eq!(connection.poll_effect(), Some(Effect::RaiseConnected));
