@@ -29,6 +29,8 @@ use crate::timeline::{Line, Timeline, What, Who};
 pub(crate) const GROUPS: Group = 3;
 /// More events than this are never waiting if everybody comes to rest.
 const WAITING: usize = 20_000;
+/// More than this at one and the same time is a machine that never comes to rest.
+const AT_ONCE: usize = 20_000;
 
 /// What holds for a whole simulation.
 #[derive(Debug)]
@@ -207,11 +209,16 @@ impl World {
 
     /// Lets everything happen up to this time, or to the first broken promise.
     pub(crate) fn run_until(&mut self, until: Time) {
+        let mut at_once = 0;
         while self.failure.is_none()
             && let Some(Reverse(next)) = self.queue.peek()
             && next.at <= until
             && let Some(Reverse(next)) = self.queue.pop()
         {
+            at_once = if next.at > self.now { 0 } else { at_once + 1 };
+            if at_once > AT_ONCE {
+                self.fail(Invariant::Unbounded { what: "steps at one time", count: at_once, limit: AT_ONCE });
+            }
             self.now = self.now.max(next.at);
             self.steps += 1;
             self.happen(next.event);
