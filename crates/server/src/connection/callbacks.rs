@@ -4,37 +4,20 @@
 //! order: connected finishes before reconnected begins, disconnected is last. A panic in a callback is that callback's failure
 //! and nobody else's.
 
-use std::{
-    collections::VecDeque,
-    fmt,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
 use tokio::sync::watch;
 
+use super::line::{Line, Turn};
 use crate::{failure::Failure, trace};
 
 /// The callbacks of one connection that are due or running.
 #[derive(Debug)]
 pub(crate) struct Callbacks {
-    queue: Mutex<Queue>,
+    line: Line<Callback>,
     /// What came of `connected`, for `/start` and for whatever must not overtake it.
     connected: watch::Sender<Outcome>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    due: VecDeque<Callback>,
-    progress: Progress,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-enum Progress {
-    #[default]
-    Idle,
-    Running,
 }
 
 /// A callback that is due, not yet begun.
@@ -67,7 +50,7 @@ pub(crate) enum Outcome {
 
 impl Default for Callbacks {
     fn default() -> Self {
-        Self { queue: Mutex::default(), connected: watch::Sender::new(Outcome::NotDue) }
+        Self { line: Line::default(), connected: watch::Sender::new(Outcome::NotDue) }
     }
 }
 
@@ -77,11 +60,9 @@ impl Callbacks {
         if matches!(callback, Callback::Connected(_)) {
             self.connected.send_replace(Outcome::Pending);
         }
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.due.push_back(callback);
-        if queue.progress == Progress::Idle {
-            queue.progress = Progress::Running;
-            tokio::spawn(Arc::clone(self).run());
+        match self.line.push(callback) {
+            Turn::Mine => _ = tokio::spawn(Arc::clone(self).run()),
+            Turn::Another => {}
         }
     }
 
@@ -98,7 +79,7 @@ impl Callbacks {
     }
 
     async fn run(self: Arc<Self>) {
-        while let Some(callback) = self.next() {
+        while let Some(callback) = self.line.next() {
             match callback {
                 Callback::Connected(work) => {
                     let outcome = match finish(work).await {
@@ -110,15 +91,6 @@ impl Callbacks {
                 Callback::Other(work) => _ = finish(work).await,
             }
         }
-    }
-
-    fn next(&self) -> Option<Callback> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = queue.due.pop_front();
-        if next.is_none() {
-            queue.progress = Progress::Idle;
-        }
-        next
     }
 }
 
@@ -137,7 +109,7 @@ async fn finish(work: BoxFuture<'static, Result<(), Failure>>) -> Result<(), Fai
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::{sync::Mutex, time::Duration};
 
     #[tokio::test(start_paused = true)]
     async fn callbacks_run_one_after_the_other_in_their_order() {

@@ -4,11 +4,15 @@ mod callbacks;
 mod dismissal;
 mod heartbeat;
 mod history;
+mod line;
 mod losses;
 mod portrait;
 mod record;
 mod registry;
 mod traffic;
+
+// `line` takes its lock from here: the real thing in the product, one that tries all schedules in tests/races.rs.
+use std::sync;
 
 pub(crate) use callbacks::{Callback, Callbacks, Outcome};
 pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};

@@ -1,8 +1,8 @@
 //! WebSockets: the only transport with both directions on one socket.
 //!
 //! Whoever has news writes it: [`Socket::pump`] takes what is due for this link and hands it to the kernel at once, on the publisher's
-//! own thread. Only if the kernel's buffer is full does the link's task wait for it. If two threads meet, the second leaves a note
-//! and goes on; the first looks for notes before it leaves.
+//! own thread. Only if the kernel's buffer is full does the link's task wait for it. If two threads meet, the second rings and goes
+//! on; the first looks for rings before it leaves ([`Doorbell`]).
 //!
 //! The library (tungstenite) reads: masking, fragments, control frames, UTF-8, closing. Our own frames are framed once and shared,
 //! so they bypass it, except while it still has a control frame of its own to finish.
@@ -11,8 +11,8 @@ use std::{
     fmt,
     io::{Read, Write},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -27,7 +27,7 @@ use tungstenite::{
     protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
 };
 
-use super::{Framing, Link, io::Io, link::End};
+use super::{Framing, Link, doorbell::Doorbell, io::Io, link::End};
 use crate::{application::Received, trace};
 
 /// tungstenite's default of 128 KiB per socket would be thirty times the memory budget (design 7).
@@ -45,9 +45,8 @@ const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
 
 /// One WebSocket.
 pub(crate) struct Socket {
-    state: Mutex<State>,
-    /// There may be something to write that the thread in `state` has not seen.
-    wanted: AtomicBool,
+    /// Rung when there may be something to write.
+    state: Doorbell<State>,
     /// Hub results, framed, on their way out.
     replies: Mutex<Vec<Bytes>>,
     running_calls: AtomicUsize,
@@ -114,11 +113,11 @@ pub(crate) async fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Opti
             News::Ending => limit.tighten(LAST_WORD_WITHIN),
             News::Violation(frame) => {
                 link.core.counters.transport_error();
-                socket.close(frame);
+                socket.close(link, frame);
                 limit.close();
             }
             News::Ended => {
-                socket.close(CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() });
+                socket.close(link, CloseFrame { code: CloseCode::Normal, reason: Utf8Bytes::default() });
                 limit.close();
             }
             News::Gone => break,
@@ -235,8 +234,7 @@ fn finish(link: &Arc<Link>, socket: &Socket, received: Received) {
 impl Socket {
     fn new(upgraded: Upgraded, max_message: Option<usize>) -> Self {
         Self {
-            state: Mutex::new(State::new(upgraded, max_message)),
-            wanted: AtomicBool::new(false),
+            state: Doorbell::new(State::new(upgraded, max_message)),
             replies: Mutex::default(),
             running_calls: AtomicUsize::new(0),
         }
@@ -244,17 +242,7 @@ impl Socket {
 
     /// Writes whatever is due, unless another thread is at it: then that one does.
     pub(crate) fn pump(&self, link: &Arc<Link>) {
-        self.wanted.store(true, Ordering::SeqCst);
-        while self.wanted.load(Ordering::SeqCst) {
-            let mut state = match self.state.try_lock() {
-                Ok(state) => state,
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) => return,
-            };
-            if self.wanted.swap(false, Ordering::SeqCst) {
-                self.write_due(&mut state, link);
-            }
-        }
+        self.state.ring(|state| self.write_due(state, link));
     }
 
     /// Whether the client is not read at the moment, so that its silence means nothing.
@@ -301,16 +289,9 @@ impl Socket {
     /// The link's own task: reads, and finishes writing what the kernel could not take.
     fn poll(&self, link: &Arc<Link>, context: &mut Context<'_>) -> Poll<News> {
         link.register(context.waker());
-        let mut state = self.lock();
-        state.socket.get_mut().wake_with(context.waker());
-        if link.is_ending() && !std::mem::replace(&mut state.end_is_known, true) {
-            return Poll::Ready(News::Ending);
-        }
-        let news = if self.holds_back() { None } else { state.read(|| link.heard()) };
-        state.flush_library();
-        let ended = state.phase == Phase::Ending && state.backlog.is_empty();
-        let broken = state.phase == Phase::Broken;
-        drop(state);
+        let look = |state: &mut State| self.look(state, link, context);
+        // News that came while we looked is written first: what was read may keep this task busy for long.
+        let Look { news, ended, broken } = self.state.hold(look, |state| self.write_due(state, link));
         if news.is_none() {
             // Everything that was read has been handed on: its replies leave together.
             self.pump(link);
@@ -323,13 +304,30 @@ impl Socket {
         }
     }
 
-    fn close(&self, frame: CloseFrame) {
-        self.lock().close(frame);
+    fn look(&self, state: &mut State, link: &Arc<Link>, context: &mut Context<'_>) -> Look {
+        state.socket.get_mut().wake_with(context.waker());
+        let news = if link.is_ending() && !std::mem::replace(&mut state.end_is_known, true) {
+            Some(News::Ending)
+        } else {
+            let read = if self.holds_back() { None } else { state.read(|| link.heard()) };
+            state.flush_library();
+            read
+        };
+        let ended = state.phase == Phase::Ending && state.backlog.is_empty();
+        Look { news, ended, broken: state.phase == Phase::Broken }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn close(&self, link: &Arc<Link>, frame: CloseFrame) {
+        self.state.hold(|state| state.close(frame), |state| self.write_due(state, link));
     }
+}
+
+/// What the link's task found when it had the socket to itself.
+struct Look {
+    news: Option<News>,
+    /// The last word has gone out.
+    ended: bool,
+    broken: bool,
 }
 
 impl State {
