@@ -7,6 +7,8 @@ mod history;
 mod line;
 mod losses;
 mod portrait;
+#[cfg(test)]
+mod races;
 mod record;
 mod registry;
 mod traffic;

@@ -1,0 +1,237 @@
+//! Everything that can end or change a connection, at once, over and over: the callbacks still tell one story.
+//!
+//! A record takes part in tokio (handlers run as tasks, the heartbeat is one), which no tool that tries all schedules can host; so
+//! real threads race here, many times, each time from another head start. The queue under it is tried in all ways in
+//! `tests/races.rs`, and the state machine in proto's own tests.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, Barrier, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use heliostat_bus::Start;
+use heliostat_proto::{
+    connection::{Input, Opening, Reason},
+    id::ConnectionId,
+    name::UserId,
+    parameters::Parameters,
+    protocol_version::ProtocolVersion,
+    transport_kind::TransportKind,
+};
+
+use super::{Arrival, Callback, Outcome, Owner, Record};
+use crate::{
+    application::{Admission, Context, Received},
+    failure::Failure,
+    http::request::Request,
+    server::{Core, Server},
+    transport::{Framing, Initializes, Link, LinkSeed},
+};
+
+/// Enough for every two threads to meet in every order on two cores; about a second in a debug build.
+const ROUNDS: u32 = 2000;
+
+/// An application that writes down what it is told, and whether it was told two things at once.
+#[derive(Debug, Default)]
+struct Witness {
+    heard: Mutex<Vec<&'static str>>,
+    is_busy: AtomicBool,
+    was_disturbed: AtomicBool,
+}
+
+/// The witness, as requests bring it.
+#[derive(Clone, Debug, Default)]
+struct Present(Arc<Witness>);
+
+impl Present {
+    fn hear(&self, what: &'static str) -> BoxFuture<'static, ()> {
+        let witness = Arc::clone(&self.0);
+        async move {
+            if witness.is_busy.swap(true, Ordering::SeqCst) {
+                witness.was_disturbed.store(true, Ordering::SeqCst);
+            }
+            tokio::task::yield_now().await;
+            witness.heard.lock().unwrap().push(what);
+            witness.is_busy.store(false, Ordering::SeqCst);
+        }
+        .boxed()
+    }
+}
+
+impl Admission for Present {
+    fn topics(&self, _: ConnectionId, _: Option<&UserId>) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
+        groups
+    }
+
+    fn connected(&self, _: Context) -> BoxFuture<'static, Result<(), Failure>> {
+        self.hear("connected").map(Ok).boxed()
+    }
+
+    fn reconnected(&self, _: Context) -> BoxFuture<'static, Result<(), Failure>> {
+        self.hear("reconnected").map(Ok).boxed()
+    }
+
+    fn disconnected(&self, _: Context, _: Reason) -> BoxFuture<'static, ()> {
+        self.hear("disconnected")
+    }
+
+    fn received(&self, _: Context, _: &str) -> BoxFuture<'static, Received> {
+        std::future::ready(Received::Nothing).boxed()
+    }
+}
+
+/// One connection and everything that can happen to it.
+struct Stage {
+    core: Arc<Core>,
+    record: Arc<Record>,
+    present: Present,
+    links: Mutex<Vec<Arc<Link>>>,
+}
+
+impl Stage {
+    fn new(core: &Arc<Core>, number: u32) -> Self {
+        let mut random = [0; 16];
+        random[..4].copy_from_slice(&number.to_ne_bytes());
+        let record = core.record(ConnectionId::from_random(random));
+        Self { core: Arc::clone(core), record, present: Present::default(), links: Mutex::default() }
+    }
+
+    fn owner(&self) -> Owner {
+        let request = Request {
+            method: http::Method::GET,
+            uri: http::Uri::from_static("/signalr/connect"),
+            headers: http::HeaderMap::new(),
+            extensions: http::Extensions::new(),
+            query: Parameters::from_query(""),
+            form: Parameters::from_query(""),
+            transport: Some(TransportKind::ServerSentEvents),
+            protocol_version: ProtocolVersion::parse("2.1").unwrap(),
+        };
+        Owner {
+            admission: Arc::new(self.present.clone()),
+            request: Arc::new(request),
+            endpoint: "/signalr".into(),
+        }
+    }
+
+    fn open(&self, opening: Opening) {
+        let owner = self.owner();
+        let kind = TransportKind::ServerSentEvents;
+        let seed = LinkSeed {
+            connection: self.record.id,
+            kind,
+            framing: Framing::EventStream,
+            admission: Arc::clone(&owner.admission),
+            request: Arc::clone(&owner.request),
+            groups: Vec::new(),
+            group_prefix: "",
+            initializes: Initializes::Yes,
+            long_poll_delay: None,
+        };
+        let build = |id| Link::new(&self.core, &self.record, id, seed, Start::Now);
+        let opened = self.record.open(&self.core, Arrival { owner, kind, opening }, build);
+        self.links.lock().unwrap().extend(opened);
+    }
+
+    fn start(&self) {
+        self.record.start(&self.core, self.owner());
+    }
+
+    fn lose(&self) {
+        let last = self.links.lock().unwrap().last().cloned();
+        if let Some(link) = last {
+            link.close(Input::Lost(link.id));
+        }
+    }
+
+    /// The heartbeat comes late, three times: pinged, given up, forgotten.
+    fn time_passes(&self) {
+        for hours in 1..4 {
+            self.record.tick(&self.core, self.core.now() + Duration::from_secs(hours * 3600));
+        }
+    }
+
+    fn hear(&self, input: Input) {
+        self.record.handle(&self.core, input);
+    }
+
+    /// Everything at once, from as many threads.
+    fn race(&self, round: u32) {
+        let acts: [fn(&Self); 7] = [
+            Self::start,
+            |stage| stage.open(Opening::Reconnect),
+            Self::lose,
+            |stage| stage.hear(Input::Aborted),
+            Self::time_passes,
+            |stage| stage.hear(Input::Disconnect),
+            |stage| stage.hear(Input::ShuttingDown),
+        ];
+        let ready = Barrier::new(acts.len());
+        std::thread::scope(|threads| {
+            for (head_start, act) in (1u32..).zip(acts) {
+                let ready = &ready;
+                threads.spawn(move || {
+                    let _runtime = self.core.enter();
+                    ready.wait();
+                    // The barrier lets them go in much the same order each time.
+                    for _ in 0..round.wrapping_mul(head_start * 2_654_435) % 1500 {
+                        std::hint::spin_loop();
+                    }
+                    act(self);
+                });
+            }
+        });
+    }
+
+    /// What the application was told, when it has been told everything.
+    async fn story(&self) -> Vec<&'static str> {
+        let (done, last) = tokio::sync::oneshot::channel();
+        let end = async move { done.send(()).map_err(|()| Failure::new("nobody waits")) };
+        self.record.callbacks.push(Callback::Other(end.boxed()));
+        last.await.unwrap();
+        self.present.0.heard.lock().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_ends_and_returns_race_connected_is_first_and_disconnected_last_and_each_comes_once() {
+    let server = Server::builder().build().unwrap();
+    let mut stories = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let stage = Stage::new(&server.core, round);
+        stage.open(Opening::ConnectDelayed);
+        let has_started = round % 2 == 0;
+        if has_started {
+            stage.start();
+        }
+        tokio::task::block_in_place(|| stage.race(round));
+        let story = stage.story().await;
+        assert!(!stage.present.0.was_disturbed.load(Ordering::SeqCst), "two at once: {story:?}");
+        let times = |what: &str| story.iter().filter(|heard| **heard == what).count();
+        assert!(
+            times("connected") <= 1 && story.iter().skip(1).all(|heard| *heard != "connected"),
+            "{story:?}"
+        );
+        // An end is told of what was told to have begun, and of nothing else.
+        assert_eq!(times("disconnected"), usize::from(!story.is_empty()), "{story:?}");
+        assert!(story.is_empty() || story.last() == Some(&"disconnected"), "{story:?}");
+        let began = times("connected") == 1;
+        assert!(began || !has_started, "{story:?}");
+        let outcome = if began { Outcome::Succeeded } else { Outcome::NotDue };
+        assert_eq!(stage.record.callbacks.connected().await, outcome);
+        assert!(stage.record.ended.is_cancelled());
+        stage.links.lock().unwrap().drain(..).for_each(|link| link.close(Input::Lost(link.id)));
+        stories.insert(story);
+    }
+    assert!(stories.len() > 1, "they never really raced: {stories:?}");
+    assert_eq!(server.metrics().connections_current, 0, "nothing is kept of them");
+}
