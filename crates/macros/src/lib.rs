@@ -70,6 +70,18 @@ use proc_macro::TokenStream;
 /// `#[connected]`, `#[reconnected]` and `#[disconnected]` mark methods that run at those moments; their parameters are all taken from the
 /// call, and they return nothing or a `Result` of nothing. `#[rejoining_groups]` marks a
 /// `fn(&self, request: &Request, groups: Vec<GroupName>) -> Vec<GroupName>` that decides which groups a client that comes back is in.
+///
+/// For one connection on one server, `#[connected]`, `#[reconnected]` and `#[disconnected]` run one at a time, each to its end, on a task
+/// of their own:
+/// * `#[connected]` is first and runs at most once: never for a client that came from another server. Its client's start completes
+///   after it and fails if it fails. No call of that client begins while it is due or running.
+/// * `#[reconnected]` runs once for each return, beside the client's calls.
+/// * `#[disconnected]` is last and runs exactly once if one of the others was due before, on a shutdown too; not for clients that a drain
+///   moves to another server. Calls that are under way go on beside it.
+/// * `#[rejoining_groups]` is asked on the task of each receive request, beside all others. If it panics the client is in no group.
+///
+/// A client of several hubs is heard of by all of them at once. An error or a panic is logged and harms no other hub and no later
+/// callback.
 #[proc_macro_attribute]
 pub fn hub(arguments: TokenStream, block: TokenStream) -> TokenStream {
     parse::hub(arguments.into(), block.into()).map_or_else(render::mistakes, |hub| render::hub(&hub)).into()

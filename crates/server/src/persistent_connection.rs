@@ -1,7 +1,6 @@
 //! The layer below hubs: raw text from clients, JSON values to one, to all, to groups (spec 2 to 5).
 //!
-//! The order of callbacks is the connection layer's promise: `connected` finishes before `received` or `reconnected` begins,
-//! `disconnected` is last and comes exactly once.
+//! The order of callbacks is the connection layer's promise; [`PersistentConnection`] states it.
 
 use std::{any::type_name, fmt, future::Future, sync::Arc};
 
@@ -27,8 +26,17 @@ use crate::{
 
 /// A connection type of the application's own, mapped at a path with [`ServerBuilder::map`](crate::ServerBuilder::map).
 ///
-/// One value serves all its connections. Callbacks of one connection run one after the other, except `received`: messages begin in
-/// the order in which they came, but one that waits does not hold up the next.
+/// One value serves all its connections.
+///
+/// # Order
+/// What holds for one SignalR connection on one server, whatever races:
+/// * `connected`, `reconnected` and `disconnected` run one at a time, each to its end, in the order of what happened, on a task of
+///   their own. `connected` is first and runs at most once; `disconnected` is last and runs exactly once if another ran before.
+/// * `received` stands beside them. Over WebSockets messages begin in the order in which they came, but one that waits does not hold up
+///   the next. None begins while `connected` is due or running.
+/// * An error or a panic is that call's failure: it is logged, and the next handler runs.
+///
+/// `ARCHITECTURE.md` names the tests that prove it.
 ///
 /// # Examples
 /// ```
@@ -53,13 +61,18 @@ pub trait PersistentConnection: Send + Sync + 'static {
         std::future::ready(Access::Allowed)
     }
 
-    /// A SignalR connection has begun. Its `start` completes after this; an error makes it fail.
+    /// A SignalR connection has begun. Its `start` completes after this; an error or a panic makes it fail.
+    ///
+    /// Runs at most once, before every other lifetime handler; never for a connection that came from another server.
     fn connected(&self, connection: &Connection) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = connection;
         std::future::ready(Ok(()))
     }
 
-    /// The client sent `data`. An error answers its send with 500; over WebSockets it is only logged.
+    /// The client sent `data`. An error or a panic answers its send with 500; over WebSockets it is only logged.
+    ///
+    /// May run beside other messages, `reconnected` and `disconnected`, and goes on when the connection ends: look at
+    /// [`Connection::ended`] if it takes long.
     fn received(
         &self,
         connection: &Connection,
@@ -70,6 +83,8 @@ pub trait PersistentConnection: Send + Sync + 'static {
     }
 
     /// The client has a new transport connection, perhaps after another server failed: `connected` may never have run here.
+    ///
+    /// Runs once for each return, after `connected` if that is due. Nobody waits for it: messages may arrive and leave meanwhile.
     fn reconnected(&self, connection: &Connection) -> impl Future<Output = Result<(), Failure>> + Send {
         let _ = connection;
         std::future::ready(Ok(()))
@@ -77,12 +92,20 @@ pub trait PersistentConnection: Send + Sync + 'static {
 
     /// Which of the groups in the client's token it is still in. Default: all. A removed member can bring an old token, so verify
     /// here what matters (spec 4.2).
+    ///
+    /// Asked for each receive request before its transport connection is opened, on that request's own task; it may run beside every
+    /// other handler and must not block.
     fn rejoining_groups(&self, request: &Request, groups: Vec<GroupName>) -> Vec<GroupName> {
         let _ = request;
         groups
     }
 
     /// The SignalR connection is over. The client cannot be reached any more.
+    ///
+    /// Runs exactly once, as the last lifetime handler, if `connected` or `reconnected` was due before; otherwise not at all. A shutdown
+    /// runs it with [`Reason::ShuttingDown`]; [`Server::drain`](crate::Server::drain) does not run it for clients that move. A client
+    /// that comes back when the server has forgotten it (at once with [`LateReturn::Continue`](crate::LateReturn::Continue)) is a new
+    /// connection with an old id, and its `reconnected` follows.
     fn disconnected(&self, connection: &Connection, reason: Reason) -> impl Future<Output = ()> + Send {
         let _ = (connection, reason);
         std::future::ready(())
