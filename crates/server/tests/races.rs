@@ -1,4 +1,4 @@
-//! Where threads of the driver race: every way in which they can meet is tried, by loom, and the order of memory with it.
+//! Where threads of the driver race: loom tries the ways in which they can meet, within a bound, and the order of memory with it.
 //!
 //! What runs here is the product's own source, compiled once more over loom's locks and atomics: the two files take them from their
 //! parent module, which is this one. Nothing in the product knows of loom. A whole connection, which needs tokio, is raced by real

@@ -2,7 +2,7 @@
 //!
 //! Nobody waits and nobody is employed for it: who adds to a line that stands still gets told to work it off, until it is empty;
 //! everybody else may go on. Between "it is empty" and "it stands still" there is nothing: both are decided under one lock, so no
-//! piece is left lying and no two are worked on at once. `tests/races.rs` goes through all the ways in which threads can meet here.
+//! piece is left lying and no two are worked on at once. `tests/races.rs` goes through the ways in which threads can meet here.
 
 use std::{collections::VecDeque, sync::PoisonError};
 

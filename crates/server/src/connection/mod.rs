@@ -13,7 +13,7 @@ mod record;
 mod registry;
 mod traffic;
 
-// `line` takes its lock from here: the real thing in the product, one that tries all schedules in tests/races.rs.
+// `line` takes its lock from here: the real thing in the product, one that loom schedules in tests/races.rs.
 use std::sync;
 
 pub(crate) use callbacks::{Callback, Callbacks, Outcome};

@@ -1,7 +1,7 @@
 //! Everything that can end or change a connection, at once, over and over: the callbacks still tell one story.
 //!
-//! A record takes part in tokio (handlers run as tasks, the heartbeat is one), which no tool that tries all schedules can host; so
-//! real threads race here, many times, each time from another head start. The queue under it is tried in all ways in
+//! A record takes part in tokio (handlers run as tasks, the heartbeat is one), which loom cannot host; so
+//! real threads race here, many times, each time from another head start. The queue under it is tried by loom in
 //! `tests/races.rs`, and the state machine in proto's own tests.
 
 use std::{

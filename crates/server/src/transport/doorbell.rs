@@ -6,7 +6,7 @@
 //!
 //! Two threads that just miss each other are what this file is about. The one rings, then finds the door shut; the other opens the
 //! door, then looks for rings. Between these two steps both pass a fence: of two fences one is first, so either the one finds the
-//! door open or the other sees the ring. `tests/races.rs` goes through all the ways in which they can meet.
+//! door open or the other sees the ring. `tests/races.rs` goes through the ways in which they can meet.
 
 use std::sync::{PoisonError, TryLockError};
 

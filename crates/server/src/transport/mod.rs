@@ -12,7 +12,7 @@ mod link;
 pub(crate) mod response_body;
 pub(crate) mod web_sockets;
 
-// `doorbell` takes its lock from here: the real thing in the product, one that tries all schedules in tests/races.rs.
+// `doorbell` takes its lock from here: the real thing in the product, one that loom schedules in tests/races.rs.
 use std::sync;
 
 pub(crate) use delivery::{GroupsRead, Reader};
