@@ -5,7 +5,12 @@
 //! and `off` come from one factory, and the user's own function is the third argument. Otherwise handlers would pile
 //! up with every stop and start, and each message would be delivered once more.
 
+mod reading;
+mod token;
+
 use std::fmt::Write;
+
+pub use reading::{LONGEST_SCRIPT, ProxyScript, ProxyScriptError};
 
 use crate::frame::jsonp::{is_identifier, is_reserved};
 use crate::json::write_string;
