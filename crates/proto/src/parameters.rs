@@ -21,7 +21,18 @@ pub const MAX_PAIRS: usize = 1000;
 /// assert_eq!(query.get("q"), Some("a b+c"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parameters(Vec<(String, String)>);
+pub struct Parameters {
+    /// Names and values, decoded, one after the other: parameters are kept as long as a connection, so they are kept small.
+    text: Box<str>,
+    pairs: Box<[Pair]>,
+}
+
+/// Where in the text a name and its value end. It begins where the pair before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pair {
+    name_end: usize,
+    value_end: usize,
+}
 
 impl Parameters {
     /// Reads a query string (without its `?`). A semicolon separates pairs as an ampersand does.
@@ -37,25 +48,13 @@ impl Parameters {
     }
 
     fn read(text: &[u8], separates: impl Fn(u8) -> bool) -> Self {
-        let mut parameters = Self::default();
+        let mut read = Reading { text: String::with_capacity(text.len()), pairs: Vec::new() };
         let pairs = text.split(|&byte| separates(byte)).filter(|pair| !pair.is_empty());
         for pair in pairs.take(MAX_PAIRS) {
             let mut halves = pair.splitn(2, |&byte| byte == b'=');
-            let name = decode(halves.next().unwrap_or_default());
-            let value = decode(halves.next().unwrap_or_default());
-            parameters.add(name, value);
+            read.add(halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
         }
-        parameters
-    }
-
-    fn add(&mut self, name: String, value: String) {
-        match self.0.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-            Some((_, joined)) => {
-                joined.push(',');
-                joined.push_str(&value);
-            }
-            None => self.0.push((name, value)),
-        }
+        Self { text: read.text.into(), pairs: read.pairs.into() }
     }
 
     /// The value of a parameter, which may be empty; `None` if it is absent.
@@ -66,12 +65,65 @@ impl Parameters {
 
     /// All names and values, in the order of the names' first occurrence.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        entries(&self.text, &self.pairs)
     }
 }
 
-/// `+` is a space and `%XX` a byte; any other `%` is itself. Bytes that are not UTF-8 become U+FFFD.
-fn decode(mut text: &[u8]) -> String {
+/// Parameters that are being read.
+struct Reading {
+    text: String,
+    pairs: Vec<Pair>,
+}
+
+impl Reading {
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        let start = self.text.len();
+        decode(name, &mut self.text);
+        let name_end = self.text.len();
+        let (before, name) = self.text.split_at(start);
+        let known = entries(before, &self.pairs).position(|(known, _)| known.eq_ignore_ascii_case(name));
+        match known {
+            None => {
+                decode(value, &mut self.text);
+                self.pairs.push(Pair { name_end, value_end: self.text.len() });
+            }
+            Some(index) => {
+                self.text.truncate(start);
+                let mut more = String::from(",");
+                decode(value, &mut more);
+                self.join(index, &more);
+            }
+        }
+    }
+
+    /// Appends to a value; what lies behind it moves.
+    fn join(&mut self, index: usize, more: &str) {
+        if let Some(pair) = self.pairs.get(index) {
+            self.text.insert_str(pair.value_end, more);
+        }
+        for (behind, pair) in self.pairs.iter_mut().skip(index).enumerate() {
+            pair.value_end += more.len();
+            if behind > 0 {
+                pair.name_end += more.len();
+            }
+        }
+    }
+}
+
+fn entries<'a>(text: &'a str, pairs: &'a [Pair]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let mut start = 0;
+    pairs.iter().map(move |pair| {
+        let name = text.get(start..pair.name_end).unwrap_or_default();
+        start = pair.value_end;
+        (name, text.get(pair.name_end..pair.value_end).unwrap_or_default())
+    })
+}
+
+/// Appends the decoded text: `+` is a space and `%XX` a byte; any other `%` is itself. Bytes that are not UTF-8 become U+FFFD.
+fn decode(mut text: &[u8], out: &mut String) {
+    if !text.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return out.push_str(&String::from_utf8_lossy(text));
+    }
     let mut bytes = Vec::with_capacity(text.len());
     loop {
         let (byte, rest) = match text {
@@ -85,7 +137,7 @@ fn decode(mut text: &[u8]) -> String {
         bytes.push(byte);
         text = rest;
     }
-    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    out.push_str(&String::from_utf8_lossy(&bytes));
 }
 
 /// The value of a hexadecimal digit. Anything else is 0, but nobody asks.

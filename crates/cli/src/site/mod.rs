@@ -24,7 +24,7 @@ use hyper::service::Service;
 use serde_json::json;
 
 use crate::config::Configuration;
-use crate::operations::Operations;
+use crate::operations::{Operations, Peer};
 use assets::Asset;
 use start_page::StartPage;
 
@@ -75,10 +75,12 @@ impl Service<Request<Incoming>> for Site {
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if let Some(answer) = self.operations.answer(&request).or_else(|| self.pages.answer(&request)) {
             return Box::pin(ready(Ok(answer.map(Either::Left))));
         }
+        // Only operations want to know; the server keeps what it gets for as long as a connection lives.
+        request.extensions_mut().remove::<Peer>();
         // The server's service is always ready, so it need not be asked.
         let answer = tower_service::Service::call(&mut self.server.clone(), request);
         Box::pin(async { Ok(answer.await?.map(Either::Right)) })

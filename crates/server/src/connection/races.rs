@@ -108,8 +108,8 @@ impl Stage {
     fn owner(&self) -> Owner {
         let request = Request {
             method: http::Method::GET,
-            uri: http::Uri::from_static("/signalr/connect"),
-            headers: http::HeaderMap::new(),
+            path: "/signalr/connect".into(),
+            headers: crate::http::headers::Headers::default(),
             extensions: http::Extensions::new(),
             query: Parameters::from_query(""),
             form: Parameters::from_query(""),

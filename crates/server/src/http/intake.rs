@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     answer::{Answer, refusal},
+    headers::Headers,
     request::Request,
 };
 
@@ -38,8 +39,8 @@ where
     let protocol_version = ProtocolVersion::resolve(query.get("clientProtocol"), ProtocolVersion::HIGHEST);
     Ok(Request {
         method: parts.method,
-        uri: parts.uri,
-        headers: parts.headers,
+        path: parts.uri.path().into(),
+        headers: Headers::pack(&parts.headers),
         extensions: parts.extensions,
         query,
         form,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod cross_origin;
+pub(crate) mod headers;
 mod intake;
 pub(crate) mod lenient;
 mod negotiate;

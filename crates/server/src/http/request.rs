@@ -3,8 +3,9 @@
 use heliostat_proto::{
     parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
 };
-use http::{Extensions, HeaderMap, Method, Uri};
+use http::{Extensions, HeaderMap, Method};
 
+use super::headers::Headers;
 use crate::user::User;
 
 /// The request that opened the transport connection, or that carried a call.
@@ -13,8 +14,8 @@ use crate::user::User;
 #[derive(Debug)]
 pub struct Request {
     pub(crate) method: Method,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    pub(crate) path: Box<str>,
+    pub(crate) headers: Headers,
     pub(crate) extensions: Extensions,
     pub(crate) query: Parameters,
     pub(crate) form: Parameters,
@@ -32,7 +33,7 @@ impl Request {
     /// The path, as the server saw it.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.uri.path()
+        &self.path
     }
 
     /// A parameter of the query string; names are compared without case, repeated values are joined by commas (spec 2.3).
@@ -50,13 +51,13 @@ impl Request {
     /// A header, if it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        self.headers.all(name).next().and_then(text)
     }
 
-    /// All headers.
+    /// All headers. Asking for one of them by [`header`](Self::header) costs less: this map is made when it is first asked for.
     #[must_use]
-    pub const fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn headers(&self) -> &HeaderMap {
+        self.headers.map()
     }
 
     /// The value of a cookie, as it stands in the `Cookie` header.
@@ -70,9 +71,8 @@ impl Request {
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.headers
-            .get_all(http::header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
+            .all("cookie")
+            .filter_map(text)
             .flat_map(|line| line.split(';'))
             .filter_map(|pair| pair.trim().split_once('='))
             .find_map(|(key, value)| (key == name).then_some(value))
@@ -111,4 +111,10 @@ impl Request {
     pub(crate) fn user_name(&self) -> &str {
         self.user().map_or("", User::name)
     }
+}
+
+/// A header's value, if it is what HTTP calls text: visible ASCII, spaces and tabs.
+fn text(value: &[u8]) -> Option<&str> {
+    let is_text = value.iter().all(|&byte| matches!(byte, b'\t' | b' '..=b'~'));
+    std::str::from_utf8(value).ok().filter(|_| is_text)
 }

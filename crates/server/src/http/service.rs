@@ -116,6 +116,10 @@ impl HeliostatService {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let upgrade = Upgrade::take(&mut parts);
+        if parts.extensions.is_empty() {
+            // An empty map keeps the room of what was taken out, for as long as the connection lives.
+            parts.extensions = http::Extensions::new();
+        }
         let request = match take_in(parts, body, self.server.core.settings.max_incoming_message).await {
             Ok(request) => Arc::new(request),
             Err(answer) => return *answer,
