@@ -2,6 +2,7 @@
 //!
 //! A WebSocket needs no wrapping: each message is one text frame.
 
+pub mod event_reader;
 pub mod event_stream;
 pub mod forever_frame;
 pub mod jsonp;

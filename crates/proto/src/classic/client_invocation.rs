@@ -70,7 +70,7 @@ impl<A: Serialize + ?Sized> ClientInvocation<'_, A> {
     }
 }
 
-fn write_arguments<A: Serialize + ?Sized>(
+pub(super) fn write_arguments<A: Serialize + ?Sized>(
     out: &mut Vec<u8>,
     arguments: &A,
 ) -> Result<(), ClientInvocationError> {

@@ -15,6 +15,17 @@ pub enum Frame<M> {
     Response(Response<M>),
 }
 
+impl<M> Frame<M> {
+    /// The same frame with other messages: as they were read, say, or copied.
+    pub fn map<N>(self, mut to: impl FnMut(M) -> N) -> Frame<N> {
+        match self {
+            Self::KeepAlive => Frame::KeepAlive,
+            Self::Result(result) => Frame::Result(to(result)),
+            Self::Response(response) => Frame::Response(response.map(to)),
+        }
+    }
+}
+
 /// A persistent response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response<M> {
@@ -28,6 +39,20 @@ pub struct Response<M> {
     pub signal: Signal,
     /// `M`: the messages, in order.
     pub messages: Vec<M>,
+}
+
+impl<M> Response<M> {
+    /// The same response with other messages.
+    pub fn map<N>(self, to: impl FnMut(M) -> N) -> Response<N> {
+        let Self { cursor, groups_token, long_poll_delay, signal, messages } = self;
+        Response {
+            cursor,
+            groups_token,
+            long_poll_delay,
+            signal,
+            messages: messages.into_iter().map(to).collect(),
+        }
+    }
 }
 
 /// What a persistent response says about the connection.
