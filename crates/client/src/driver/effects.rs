@@ -1,0 +1,303 @@
+//! What the machine wants done.
+
+use heliostat_proto::connection::client::{
+    Answer, ClientError, Effect, Event as Raised, Input, Phase, Redirect, Sending, Turn,
+};
+use heliostat_proto::negotiate::NegotiateAnswer;
+use heliostat_proto::transport_kind::TransportKind;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
+
+use super::{Done, Driver, Outgoing, Whose};
+use crate::dispatcher::Notice;
+use crate::error::{Cause, ConnectionError, ErrorKind, RequestError, SendError};
+use crate::event::Event;
+use crate::exchange::Session;
+use crate::message::Message;
+use crate::settings::InFlight;
+use crate::transport::{Line, News};
+
+/// So many failed requests are remembered.
+const CAUSES: usize = 8;
+
+impl Driver {
+    /// Everything that the machine wants by now.
+    pub(super) fn carry_out(&mut self) {
+        while let Some(effect) = self.machine.poll_effect() {
+            self.carry_out_one(effect);
+        }
+        self.shared.status().transport = self.machine.transport();
+        self.overflow();
+        if self.machine.phase() == Phase::Disconnected && self.aborts == 0 {
+            for done in self.stopping.drain(..) {
+                // Whoever does not wait any more need not know.
+                let _ = done.send(());
+            }
+        }
+    }
+
+    fn carry_out_one(&mut self, effect: Effect<Message>) {
+        match effect {
+            Effect::Negotiate(turn, redirect) => self.negotiate(turn, redirect),
+            Effect::Open(open) => {
+                let link = open.link;
+                self.lines.insert(link, Line::open(&self.session, open, &self.news.0));
+            }
+            Effect::Close(link) => drop(self.lines.remove(&link)),
+            Effect::SendStart(turn, kind) => {
+                let session = self.session.clone();
+                self.requests.spawn(async move { Done::Started(turn, session.start(kind).await) });
+            }
+            Effect::SendAbort(kind) => {
+                let session = self.session.clone();
+                self.aborts += 1;
+                self.requests.spawn(async move {
+                    session.abort(kind).await;
+                    Done::Aborted
+                });
+            }
+            Effect::FailPending => self.fail_pending(),
+            Effect::CompleteStart => self.complete_start(),
+            Effect::FailStart(error) => {
+                let error = self.explained(error);
+                for done in self.starting.drain(..) {
+                    let _ = done.send(Err(error.clone()));
+                }
+            }
+            Effect::Raise(raised) => self.raise(raised),
+            Effect::Deliver(message) => self.deliver(message),
+        }
+    }
+
+    pub(super) fn start(&mut self) {
+        if self.machine.phase() == Phase::Disconnected {
+            self.causes.clear();
+            self.verdict = None;
+            self.shared.status().last_error = None;
+            self.session = Session::new(&self.shared);
+            self.tell(Event::Starting);
+        }
+        self.handle(Input::Start);
+    }
+
+    pub(super) fn start_again(&mut self) {
+        self.again.attempt();
+        self.start();
+    }
+
+    fn negotiate(&mut self, turn: Turn, redirect: Option<Redirect>) {
+        let session = self.session.clone();
+        self.requests.spawn(async move { Done::Negotiated(turn, negotiate(session, redirect).await) });
+    }
+
+    fn complete_start(&mut self) {
+        for done in self.starting.drain(..) {
+            let _ = done.send(Ok(()));
+        }
+        self.causes.clear();
+        if self.again.started() {
+            self.tell(Event::Restarted);
+        }
+        self.ping = self
+            .shared
+            .options
+            .ping_every
+            .map(|every| tokio::time::interval_at(Instant::now() + every, every));
+    }
+
+    fn raise(&mut self, raised: Raised) {
+        match raised {
+            Raised::StateChanged { from, to } => {
+                self.shared.status().phase = to;
+                self.tell(Event::StateChanged { from, to });
+            }
+            Raised::ConnectionSlow => self.tell(Event::ConnectionSlow),
+            Raised::Reconnecting => self.tell(Event::Reconnecting),
+            Raised::Reconnected => {
+                self.causes.clear();
+                self.tell(Event::Reconnected);
+                self.repeat();
+            }
+            Raised::Error(error) => {
+                let error = self.explained(error);
+                self.verdict = Some(error.clone());
+                self.fail(error);
+            }
+            Raised::Closed => self.closed(),
+        }
+    }
+
+    fn closed(&mut self) {
+        self.shared.calls.lose();
+        self.lines.clear();
+        self.ping = None;
+        self.shared.status().id = None;
+        let error = self.verdict.take();
+        if let Some(error) = error.clone().filter(|_| self.machine.last_error().is_none()) {
+            self.fail(error);
+        }
+        let is_wanted = error.is_some();
+        self.tell(Event::Closed { error });
+        let again = self.again.ended(self.shared.options.restart, Instant::now());
+        if let Some((attempt, after)) = again.filter(|_| is_wanted) {
+            self.tell(Event::Restarting { attempt, after });
+        }
+    }
+
+    /// An error for the application.
+    pub(super) fn fail(&mut self, error: ConnectionError) {
+        self.shared.status().last_error = Some(error.clone());
+        self.tell(Event::Error(error));
+    }
+
+    /// An error of the machine with the requests that led to it.
+    fn explained(&self, error: ClientError) -> ConnectionError {
+        let causes = match error {
+            ClientError::NegotiationFailed
+            | ClientError::NoTransport
+            | ClientError::StartFailed
+            | ClientError::LostWhileStarting
+            | ClientError::TimedOut { .. } => self.causes.clone(),
+            _ => Vec::new(),
+        };
+        ConnectionError::new(ErrorKind::Rule(error), causes)
+    }
+
+    pub(super) fn blame(&mut self, transport: Option<TransportKind>, error: RequestError) {
+        tracing::debug!(transport = transport.map(TransportKind::as_str), %error, "a request failed");
+        if self.causes.len() >= CAUSES {
+            self.causes.remove(0);
+        }
+        self.causes.push(Cause { transport, error });
+    }
+
+    pub(super) fn hear(&mut self, link: heliostat_proto::connection::LinkId, news: News) {
+        match news {
+            News::Opened => self.handle(Input::Opened(link)),
+            News::Received(frame) => self.handle(Input::Received(link, frame)),
+            News::Garbled(error) => {
+                let error = RequestError::Frame(std::sync::Arc::new(error));
+                let cause = Cause { transport: self.machine.transport(), error };
+                self.fail(ConnectionError::new(ErrorKind::Request, vec![cause]));
+                self.handle(Input::Received(link, heliostat_proto::connection::client::Frame::KeepAlive));
+            }
+            News::Lost(error) => {
+                self.lines.remove(&link);
+                if self.machine.link() == Some(link) {
+                    self.blame(self.machine.transport(), error);
+                }
+                self.handle(Input::Lost(link));
+            }
+        }
+    }
+
+    pub(super) fn ping(&mut self) {
+        let session = self.session.clone();
+        self.requests.spawn(async move { Done::Pinged(session.ping().await) });
+    }
+
+    /// 2.6: who is not let in any more stops, anything else is only told.
+    pub(super) fn ping_failed(&mut self, error: RequestError) {
+        let is_refused = matches!(error, RequestError::Status { status: 401 | 403, .. });
+        let error = ConnectionError::new(ErrorKind::Request, vec![Cause { transport: None, error }]);
+        match self.machine.phase() {
+            Phase::Connected | Phase::Reconnecting if is_refused => self.condemn(error),
+            Phase::Connected | Phase::Reconnecting => self.fail(error),
+            Phase::Connecting | Phase::Disconnected => {}
+        }
+    }
+
+    /// Sends by whatever way there is now.
+    pub(super) fn send(&mut self, outgoing: Outgoing) {
+        match self.machine.sending() {
+            Sending::On(link) => {
+                if let Whose::Call(id) = outgoing.whose {
+                    self.shared.calls.sent(id, &outgoing.text);
+                }
+                match self.lines.get(&link) {
+                    Some(line) => line.write(outgoing),
+                    None => outgoing.whose.fail(SendError::Lost, &self.shared.calls),
+                }
+            }
+            Sending::ByRequest(kind) => {
+                if let Whose::Call(id) = outgoing.whose {
+                    self.shared.calls.sent(id, &outgoing.text);
+                }
+                let session = self.session.clone();
+                self.requests.spawn(async move {
+                    let Outgoing { text, whose, permit } = outgoing;
+                    let answer = session.send(kind, &text).await;
+                    drop(permit);
+                    Done::Sent(whose, answer)
+                });
+            }
+            Sending::Refused(refusal) => match outgoing.whose {
+                Whose::Call(id) if self.repeats() => self.shared.calls.sent(id, &outgoing.text),
+                whose => whose.fail(refusal.into(), &self.shared.calls),
+            },
+        }
+    }
+
+    /// Whether a call that cannot be sent now is sent after the reconnect.
+    fn repeats(&self) -> bool {
+        self.shared.options.in_flight == InFlight::Repeat && self.machine.phase() == Phase::Reconnecting
+    }
+
+    fn fail_pending(&mut self) {
+        if !self.repeats() {
+            self.shared.calls.lose();
+        }
+    }
+
+    /// A new WebSocket knows nothing of the calls on the old one.
+    fn repeat(&mut self) {
+        if self.shared.options.in_flight == InFlight::Repeat
+            && let Sending::On(link) = self.machine.sending()
+            && let Some(line) = self.lines.get(&link)
+        {
+            for (_, text) in self.shared.calls.unanswered() {
+                line.write(Outgoing { text, whose: Whose::Nobody, permit: None });
+            }
+        }
+    }
+
+    /// Puts an event in the queue of the application.
+    pub(super) fn tell(&mut self, event: Event) {
+        if self.shared.audience.wants_events() {
+            self.give(Notice::Event(event));
+        }
+    }
+
+    pub(super) fn give(&mut self, notice: Notice) {
+        self.backlog.push_back(notice);
+        self.make_room();
+    }
+
+    /// Moves what it can from the backlog into the queue.
+    pub(super) fn make_room(&mut self) {
+        while let Some(notice) = self.backlog.pop_front() {
+            if let Err(TrySendError::Full(notice) | TrySendError::Closed(notice)) =
+                self.notices.try_send(notice)
+            {
+                return self.backlog.push_front(notice);
+            }
+        }
+    }
+}
+
+type Negotiation = Result<(Answer, Option<(Session, Box<str>)>), RequestError>;
+
+async fn negotiate(session: Session, redirect: Option<Redirect>) -> Negotiation {
+    let session = match redirect {
+        Some(redirect) => session.redirected(&redirect)?,
+        None => session,
+    };
+    Ok(match session.negotiate().await? {
+        NegotiateAnswer::Welcome(welcome) => {
+            let session = session.welcomed(&welcome);
+            (Answer::Welcome(welcome.terms), Some((session, welcome.connection_id)))
+        }
+        NegotiateAnswer::Redirect(to) => (Answer::Redirect(to), None),
+        NegotiateAnswer::Refused(text) => (Answer::Refused(text), None),
+    })
+}
