@@ -1,12 +1,17 @@
 # The start request may reach a server that carries nothing, or come between two transport connections. CP-112.
 server connection on webSockets, serverSentEvents, foreverFrame
 
-# Another server carries the connection; if nothing more comes, this one gives the client up.
-A: start; A: start; advance 34.9s; A: knock; advance 0.1s
+# Another server carries the connection; if nothing more comes, this one gives the client up. It told the application
+# of a beginning, so it tells of an end; but the client may be well where it is, so nothing keeps it from coming here.
+A: start; A: start; advance 34.9s; A: knock; advance 0.1s; A: open 1 reconnect; A: abort
 ----
 0s       A: OnConnected
 34.9s    A: Welcome
 35s      A: OnDisconnected(TimedOut)
+35s      A: forgotten
+35s      A: OnReconnected
+35s      A: 1 ends: Stopped
+35s      A: OnDisconnected(Stopped)
 
 # The receive request finds it started. Trying another transport does not start it again.
 B: start; advance 3s; B: open 1 connect; B: open 2 longPolling connect; B: abort

@@ -1,4 +1,4 @@
-# T3: the client's machine dies without a word. The server notices: on a WebSocket by an unanswered ping, on a stream by
+# T3: the client's machine dies without a word. The server notices: on a WebSocket by pings that nobody answers, on a stream by
 # writes that nobody acknowledges, on a poll when it has answered it. Then the disconnect timeout runs. CP-005.
 both machines on webSockets, serverSentEvents, foreverFrame, longPolling
 

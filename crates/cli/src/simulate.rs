@@ -57,6 +57,7 @@ pub(crate) fn run_seeds(arguments: &Simulate) -> ExitCode {
                 ("transport connections", report.transports),
                 ("reconnects", report.reconnects),
                 ("timeouts", report.timeouts),
+                ("silences of half-open WebSockets", report.silences),
                 ("messages published", report.published),
                 ("messages delivered", report.delivered),
                 ("gaps reported", report.gaps),

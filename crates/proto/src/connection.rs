@@ -36,7 +36,7 @@ mod state;
 mod timeouts;
 mod timer;
 
-pub use link::{Link, LinkId, Pulse};
+pub use link::{Link, LinkId};
 pub use server::{Admission, Effect, Ending, Input, Opening, Reason, ServerConnection};
 pub use state::{Stage, State};
 pub use timeouts::{KeepAlive, Setting, Timeouts, TimeoutsError};

@@ -92,6 +92,8 @@ struct Carrier {
     heard_at: Instant,
     /// When its client was asked whether it is there, unless it was heard since.
     asked_at: Option<Instant>,
+    /// Since when its client counts as away, if it does.
+    silent_since: Option<Instant>,
 }
 
 /// Watches a machine from outside, knows only what went in and what came out, and objects.
@@ -198,7 +200,14 @@ impl Witness {
             }
             Input::Heard(id) if carries(id) => {
                 let is_news = |carrier: &Carrier| at > carrier.heard_at;
-                let heard = |carrier: Carrier| Carrier { heard_at: at, asked_at: None, ..carrier };
+                let heard = |carrier: Carrier| Carrier {
+                    heard_at: at,
+                    asked_at: carrier.asked_at.filter(|asked_at| *asked_at > at),
+                    silent_since: None,
+                    ..carrier
+                };
+                let is_back = self.carrier.is_some_and(|old| is_news(&old) && old.silent_since.is_some());
+                assert!(effects.iter().eq(is_back.then_some(&Effect::NoteHeardAgain(id))), "{effects:?}");
                 self.carrier = self.carrier.map(|old| if is_news(&old) { heard(old) } else { old });
             }
             Input::Lost(id) | Input::Answered(id) if carries(id) => self.detach(id),
@@ -209,9 +218,15 @@ impl Witness {
                 self.over.extend(self.carrier.map(|old| old.link));
                 self.adopted |= how == Opening::Poll && link.get() == 1 && self.callbacks.is_empty();
                 let now = self.heard;
-                let carrier =
-                    Carrier { link, kind, opened_at: now, written_at: now, heard_at: now, asked_at: None };
-                self.carrier = Some(carrier);
+                self.carrier = Some(Carrier {
+                    link,
+                    kind,
+                    opened_at: now,
+                    written_at: now,
+                    heard_at: now,
+                    asked_at: None,
+                    silent_since: None,
+                });
             }
             Input::Started if self.opened == 0 && self.callbacks.is_empty() => {
                 self.patience = self.heard + self.timeouts.longest_grace();
@@ -226,7 +241,7 @@ impl Witness {
     fn detach(&mut self, id: LinkId) {
         let carrier = self.carrier.take().expect("something carried it");
         assert!(self.over.insert(id), "{id} was over before");
-        self.patience = self.heard + self.timeouts.grace(carrier.kind);
+        self.patience = carrier.silent_since.unwrap_or(self.heard) + self.timeouts.grace(carrier.kind);
     }
 
     fn check(&mut self, effect: Effect, input: Input) {
@@ -242,6 +257,11 @@ impl Witness {
                 assert_ne!(input, Input::Leave, "a client that moves is not gone");
                 let timed_out = reason == Reason::TimedOut;
                 assert!(!timed_out || self.heard >= self.patience, "given up within the grace");
+                let leaves_tombstone = self.machine.admits() == Admission::Ended;
+                assert!(
+                    !timed_out || leaves_tombstone == (self.opened > 0),
+                    "a tombstone where it never was"
+                );
                 self.callbacks.push(effect);
             }
             Effect::SendKeepAlive(link) => {
@@ -252,6 +272,8 @@ impl Witness {
                 carrier.written_at = self.heard;
             }
             Effect::SendPing(link) => self.check_ping(link),
+            Effect::NoteSilent(link) => self.check_silence(link),
+            Effect::NoteHeardAgain(_) => assert!(matches!(input, Input::Heard(_))), // seen in `note`
             Effect::End(_, Ending::Replaced) if matches!(input, Input::Opened { .. }) => {} // seen in `note`
             Effect::End(link, ending) => self.check_end(link, ending, input),
             Effect::Forget => {
@@ -267,10 +289,28 @@ impl Witness {
         assert_eq!((link, carrier.kind), (carrier.link, TransportKind::WebSockets));
         let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
         match carrier.asked_at {
-            None => assert!(self.heard >= carrier.heard_at + every * 2 / 3, "too early"),
-            Some(at) => assert!(self.heard > at + every * 4 / 3 + self.timeouts.beat(), "asked twice"),
+            None => {
+                let goes_with_keep_alive = carrier.written_at == self.heard;
+                assert!(goes_with_keep_alive || self.heard >= carrier.heard_at + every, "too early");
+            }
+            Some(at) => {
+                let silent_from = (at + every).max(carrier.heard_at + every * 2);
+                assert!(self.heard > silent_from + self.timeouts.beat(), "asked twice");
+            }
         }
         carrier.asked_at = Some(self.heard);
+    }
+
+    fn check_silence(&mut self, link: LinkId) {
+        let carrier = self.carrier.as_mut().expect("something carries it");
+        assert_eq!((link, carrier.kind), (carrier.link, TransportKind::WebSockets));
+        let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
+        assert_eq!(carrier.silent_since, None, "that is known");
+        let asked_at = carrier.asked_at.expect("whoever was not asked owes no answer");
+        let silent_from = (asked_at + every).max(carrier.heard_at + every * 2);
+        assert!(self.heard >= silent_from, "it has time to answer");
+        assert_eq!(self.machine.away_since(), Some(silent_from));
+        carrier.silent_since = Some(silent_from);
     }
 
     fn check_end(&mut self, link: LinkId, ending: Ending, input: Input) {
@@ -287,9 +327,8 @@ impl Witness {
             assert!(is_poll || self.timeouts.keep_alive() == KeepAlive::Off, "streams are kept alive");
         }
         if ending == Ending::Silent {
-            let KeepAlive::Every(every) = self.timeouts.keep_alive() else { panic!("they are off") };
-            assert!(self.heard >= carrier.heard_at + every * 2, "its client was heard");
-            assert!(carrier.asked_at.is_some_and(|at| self.heard >= at + every * 4 / 3), "not asked in time");
+            let since = carrier.silent_since.expect("its client was heard");
+            assert!(self.heard >= since + self.timeouts.grace(carrier.kind), "it may still be heard again");
         }
         self.detach(link);
     }
@@ -304,8 +343,10 @@ impl Witness {
         }
         if let (Some(carrier), KeepAlive::Every(every)) = (self.carrier, self.timeouts.keep_alive()) {
             assert!(due.is_some_and(|due| due <= carrier.written_at + every), "the keep-alive would be late");
-            let ask_at = carrier.heard_at + every * 2 / 3;
-            let pulse = carrier.asked_at.map_or(ask_at, |at| at + every * 2 - every * 2 / 3);
+            let answer_by = |asked_at: Instant| (asked_at + every).max(carrier.heard_at + every * 2);
+            let pulse = carrier.asked_at.map_or(carrier.heard_at + every, answer_by);
+            let until = carrier.silent_since.map(|since| since + self.timeouts.grace(carrier.kind));
+            let pulse = until.unwrap_or(pulse);
             let is_watched = carrier.kind == TransportKind::WebSockets;
             assert!(!is_watched || due.is_some_and(|due| due <= pulse), "the silence would last too long");
         }
@@ -350,11 +391,11 @@ proptest! {
         witness.check_story();
     }
 
-    /// However its client is heard, and whatever is written: a WebSocket ends exactly two keep-alives after its
-    /// client was heard for the last time.
+    /// However its client is heard, and whatever is written: the client of a WebSocket counts as away exactly from two
+    /// keep-alives after it was heard for the last time until it is heard again, and is given up when the grace is over.
     #[test]
-    fn a_half_open_web_socket_is_noticed_two_keep_alives_after_its_client_was_heard(
-        pauses in prop::collection::vec((0u64..19_000, any::<bool>()), 1..30),
+    fn a_silent_client_is_away_two_keep_alives_after_it_was_heard_until_it_is_heard(
+        pauses in prop::collection::vec((0u64..25_000, any::<bool>()), 1..30),
     ) {
         let mut witness = Witness::new(Timeouts::default());
         witness.step(&Step::Open(TransportKind::WebSockets, Opening::ConnectAtOnce));
@@ -365,15 +406,37 @@ proptest! {
                 witness.step(&Step::TickWhenDue);
             }
             witness.now = until;
-            let is_over = until >= last_heard + Duration::from_secs(20);
-            prop_assert_eq!(witness.carrier.is_none(), is_over);
-            if is_over {
+            let away_from = last_heard + Duration::from_secs(20);
+            let over_from = away_from + Duration::from_secs(35);
+            prop_assert_eq!(witness.machine.away_since(), Some(away_from).filter(|from| (*from..over_from).contains(&until)));
+            prop_assert_eq!(witness.carrier.is_none(), until >= over_from);
+            if witness.carrier.is_none() {
                 break;
             }
             let news = if heard { Input::Heard } else { Input::Wrote };
             witness.step(&Step::News(news, 0));
             last_heard = if heard { until } else { last_heard };
         }
+    }
+
+    /// An idle connection is looked at once in a keep-alive, and then written to once.
+    #[test]
+    fn an_idle_web_socket_needs_one_look_and_one_write_in_a_keep_alive(delay in 0u64..5_000, active in 0u64..40_000) {
+        let delay = Duration::from_millis(delay);
+        let mut witness = Witness::new(Timeouts::default());
+        witness.step(&Step::Open(TransportKind::WebSockets, Opening::ConnectAtOnce));
+        witness.step(&Step::Wait(Duration::from_millis(active)));
+        witness.step(&Step::News(Input::Wrote, 0));
+        let mut ticks = Vec::new();
+        while ticks.len() < 10 {
+            witness.step(&Step::TickWhenDue);
+            ticks.push(witness.now);
+            witness.step(&Step::Wait(delay));
+            witness.step(&Step::News(Input::Heard, 0));
+            witness.now -= delay;
+        }
+        let settled: Vec<Duration> = ticks.windows(2).skip(3).map(|pair| pair[1] - pair[0]).collect();
+        prop_assert_eq!(settled, vec![Duration::from_secs(10); 6]);
     }
 
     /// Whatever is written when, a driver that ticks on time never lets a link be silent for longer than a

@@ -63,6 +63,7 @@ impl Case {
             State::Attached { stage, link } => {
                 format!("Attached {stage:?} {} {:?}, {due}", link.id, link.kind)
             }
+            State::Silent { stage, link } => format!("Silent {stage:?} {} {:?}, {due}", link.id, link.kind),
             State::Detached { stage, .. } => format!("Detached {stage:?}, {due}"),
             State::Ended { reason, .. } => format!("Ended {reason:?}, {due}"),
             State::Forgotten => "Forgotten".to_owned(),
@@ -79,6 +80,7 @@ fn attached(stage: Stage, kind: TransportKind) -> Vec<Input> {
     match stage {
         Stage::Initializing => vec![opened(THIS, kind, Opening::ConnectDelayed)],
         Stage::Adopted => vec![opened(THIS, kind, Opening::Poll)],
+        Stage::Announced => vec![Input::Started],
         Stage::Started => vec![opened(THIS, kind, Opening::ConnectAtOnce)],
     }
 }
@@ -100,11 +102,16 @@ fn cases() -> Vec<Case> {
         Case::new("Attached Adopted (longPolling)", usual(), &attached(Stage::Adopted, LongPolling)),
         Case::new("Attached Started", usual(), &started(WebSockets)),
         Case::new("Attached Started, asked whether it is there", usual(), &started(WebSockets)).once_ticked(),
+        Case::new("Silent Initializing", usual(), &attached(Stage::Initializing, WebSockets))
+            .once_ticked()
+            .once_ticked(),
+        Case::new("Silent Started", usual(), &started(WebSockets)).once_ticked().once_ticked(),
         Case::new("Attached Started (longPolling)", usual(), &started(LongPolling)),
         Case::new("Attached Started (no keep-alive)", silent(), &started(WebSockets)),
         Case::new("Attached Started (longPolling, no keep-alive)", silent(), &started(LongPolling)),
         Case::new("Detached Initializing", usual(), &detached(Stage::Initializing)),
         Case::new("Detached Adopted", usual(), &detached(Stage::Adopted)),
+        Case::new("Detached Announced", usual(), &[Input::Started]),
         Case::new("Detached Started", usual(), &detached(Stage::Started)),
         Case::new("Ended", usual(), &[started(WebSockets), vec![Input::Aborted]].concat()),
         Case::new("Forgotten", usual(), &[Input::ShuttingDown]),

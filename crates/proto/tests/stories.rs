@@ -21,7 +21,7 @@
 //! - `start`, `abort`, `disconnect`, `moved`, `shutdown`, `tick`: see `Input`
 //! - `wrote <link>`, `heard <link>`, `answered <link>`, `lose <link>`: news about a transport connection
 //! - `advance <time>`: time passes; the driver ticks whenever the machine asked for it and writes keep-alives
-//! - `vanish`: the client goes without a word; until then it answers every ping at once
+//! - `vanish`: the client goes without a word; until then, and from `appear` on, it answers every ping at once
 //! - `sleep <time>`: time passes and the driver does not tick
 //! - `knock`: shows whether a request would be admitted
 //! - `die`: the server is gone with all it knew
@@ -180,6 +180,7 @@ impl Teller {
             }
             ["sleep", time] => self.now += seconds(time)?,
             ["vanish"] => self.vanished = true,
+            ["appear"] => self.vanished = false,
             ["die"] => {
                 self.servers.remove(server).ok_or("there is no such server")?;
             }
@@ -218,6 +219,10 @@ impl Teller {
                 self.handle(server, Input::Wrote(link));
             }
             Effect::SendPing(link) if self.vanished => self.say(server, &format!("{link} <- ping")),
+            Effect::NoteSilent(link) => {
+                self.say(server, &format!("{link} is silent: its client counts as away"))
+            }
+            Effect::NoteHeardAgain(link) => self.say(server, &format!("{link} is heard again")),
             Effect::SendPing(link) => self.handle(server, Input::Heard(link)),
             Effect::Forget => {
                 self.say(server, "forgotten");

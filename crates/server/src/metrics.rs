@@ -39,6 +39,10 @@ counters! {
     connections_reconnected: Total = "Connections Reconnected",
     /// Disconnect events, clean and timed out.
     connections_disconnected: Total = "Connections Disconnected",
+    /// How often a client was not heard for two keep-alives and counted as away, with its transport connection still open.
+    connections_silent_total: Total = "Connections Silent Total",
+    /// How often one of these was heard again and simply went on.
+    connections_heard_again_total: Total = "Connections Heard Again Total",
     /// SignalR connections that this server holds, with or without a transport connection at the moment.
     connections_current: Gauge = "Connections Current",
     /// Of these, on forever frame.

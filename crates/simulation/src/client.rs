@@ -37,6 +37,8 @@ pub(crate) struct Client {
     pub(crate) connection: Option<ConnectionNumber>,
     /// Where it goes, as long as that server is there.
     pub(crate) server: Option<ServerNumber>,
+    /// Where its next start request goes astray to.
+    pub(crate) starts_at: Option<ServerNumber>,
     pub(crate) wire: Option<(LinkId, WireNumber)>,
     pub(crate) calls: Vec<u32>,
     /// Its newest negotiation.
@@ -59,6 +61,7 @@ impl Client {
             held: Vec::new(),
             connection: None,
             server: None,
+            starts_at: None,
             wire: None,
             calls: Vec::new(),
             turn: None,
@@ -177,7 +180,11 @@ impl World {
             Effect::Close(link) => self.client_closes(client, link),
             Effect::SendStart(turn, _) => {
                 if let Some(connection) = self.clients[client].connection {
-                    self.client_requests(client, Packet::Start(turn, connection));
+                    let start = Packet::Start(turn, connection);
+                    match self.clients[client].starts_at.take() {
+                        Some(server) => self.send_to_server(client, server, start),
+                        None => self.client_requests(client, start),
+                    }
                 }
             }
             Effect::SendAbort(_) => {

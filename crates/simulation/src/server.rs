@@ -285,6 +285,11 @@ impl World {
                     self.send_to_client(self.wires[wire].client, Packet::Ping(wire));
                 }
             }
+            Effect::NoteSilent(_) => self.server_misses(server, connection),
+            Effect::NoteHeardAgain(_) => {
+                self.record(server, connection).away = None;
+                self.note(Who::Server(server), What::HearsAgain(connection));
+            }
             Effect::End(id, ending) => self.server_ends(server, connection, (id, ending)),
             Effect::Forget => {
                 let record = self.servers[server].records.remove(&connection);
@@ -334,6 +339,22 @@ impl World {
         self.note(Who::Server(server), What::Disconnected(connection, reason));
     }
 
+    /// The client counts as away from now on, or from when a punctual process would have seen it.
+    fn server_misses(&mut self, server: ServerNumber, connection: ConnectionNumber) {
+        let now = self.servers[server].clock.show(self.now);
+        let allowed = self.settings.timeouts.grace(TransportKind::WebSockets);
+        let patience = self.settings.timeouts.keep_alive_timeout().unwrap_or_default();
+        let record = self.record(server, connection);
+        let since = record.machine.away_since().unwrap_or(now);
+        record.away = Some(Away { since, allowed });
+        let heard_at = record.machine.state().link().map(|link| link.heard_at);
+        if let Some(after) = heard_at.map(|at| since - at).filter(|after| *after < patience) {
+            self.fail(Invariant::TooEarly { connection, after, allowed: patience });
+        }
+        self.seen.silences += 1;
+        self.note(Who::Server(server), What::Misses(connection));
+    }
+
     fn wire_of(&self, server: ServerNumber, connection: ConnectionNumber, id: LinkId) -> Option<WireNumber> {
         let record = self.servers[server].records.get(&connection)?;
         record.links.iter().find(|link| link.id == id).map(|link| link.wire)
@@ -380,7 +401,8 @@ impl World {
         let index = record.links.iter().position(|link| link.id == id)?;
         let link = record.links.remove(index);
         if record.links.is_empty() {
-            record.away = Some(Away { since, allowed: self.settings.timeouts.grace(link.kind) });
+            let allowed = self.settings.timeouts.grace(link.kind);
+            record.away.get_or_insert(Away { since, allowed });
         }
         Some(link)
     }

@@ -28,6 +28,8 @@ pub struct Report {
     pub reconnects: u64,
     /// Connections that a server gave up because their client did not come back in time.
     pub timeouts: u64,
+    /// Times that a client was silent for so long that a server counted it as away, with its transport connection kept.
+    pub silences: u64,
     /// Times that a server reported messages lost, or perhaps lost.
     pub gaps: u64,
 }
@@ -41,6 +43,7 @@ impl Report {
         self.transports += other.transports;
         self.reconnects += other.reconnects;
         self.timeouts += other.timeouts;
+        self.silences += other.silences;
         self.gaps += other.gaps;
     }
 }

@@ -17,9 +17,10 @@
 //! # Ok::<(), heliostat_simulation::StoryError>(())
 //! ```
 //!
-//! The first line may set `disconnect`, `keep-alive` and `connection`, and name two `servers A and B`. Steps:
+//! The first line may set `disconnect`, `keep-alive` and `connection`, name two `servers A and B`, and `show away`: when a
+//! server counts a silent client as away, of which no application hears. Steps:
 //!
-//! - `start`, `stop`, `call`: what the client's application does
+//! - `start`, `stop`, `call`: what the client's application does; with `start at B` the start request goes astray
 //! - `publish "x"`, `publish to group 1 "x"`, `join 1`, `leave 1`, `disconnect`: what the server's does
 //! - `advance 20s`: time passes
 //! - `interrupt 20s`: for so long nothing gets through; what was on its way comes late
@@ -90,7 +91,7 @@ pub fn tell(text: &str) -> Result<String, StoryError> {
         text.lines().find_map(|line| line.strip_prefix(OPENING_WORDS)).ok_or(StoryError::NoOpening)?;
     let mut parts = opening.split(';').map(str::trim);
     let transports = parts.next().unwrap_or_default();
-    let mut stage = Stage { timeouts: Timeouts::default(), servers: vec!['S'] };
+    let mut stage = Stage { timeouts: Timeouts::default(), servers: vec!['S'], shown: Shown::Heard };
     for setting in parts {
         stage.set(setting).map_err(|why| StoryError::Setting { setting: setting.to_owned(), why })?;
     }
@@ -139,6 +140,16 @@ fn together(tellers: &mut [Teller]) -> String {
 struct Stage {
     timeouts: Timeouts,
     servers: Vec<char>,
+    shown: Shown,
+}
+
+/// How much a story shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// What the applications hear.
+    Heard,
+    /// Also what an operator sees: that a client counts as away, although nobody hears of it.
+    Seen,
 }
 
 impl Stage {
@@ -148,6 +159,10 @@ impl Stage {
         let changed = match (name, value) {
             ("servers", "A and B") => {
                 self.servers = vec!['A', 'B'];
+                Ok(timeouts)
+            }
+            ("show", "away") => {
+                self.shown = Shown::Seen;
                 Ok(timeouts)
             }
             ("disconnect", value) => Timeouts::new(time(value)?),
@@ -172,6 +187,7 @@ struct Teller {
     world: World,
     kind: TransportKind,
     names: Vec<char>,
+    shown: Shown,
     calls: u32,
 }
 
@@ -194,7 +210,7 @@ impl Teller {
         );
         world.clients_start_again = false;
         world.clients[CLIENT].server = Some(0);
-        Self { world, kind, names: stage.servers.clone(), calls: 0 }
+        Self { world, kind, names: stage.servers.clone(), shown: stage.shown, calls: 0 }
     }
 
     fn step(&mut self, step: &str) -> Result<(), StoryError> {
@@ -210,6 +226,11 @@ impl Teller {
     fn act(&mut self, words: &[&str]) -> Option<()> {
         let world = &mut self.world;
         match words {
+            ["start", "at", server] => {
+                world.clients[CLIENT].starts_at =
+                    self.names.iter().position(|name| name.to_string() == *server);
+                world.client_handles(CLIENT, Input::Start);
+            }
             ["start"] => world.client_handles(CLIENT, Input::Start),
             ["stop"] => world.client_handles(CLIENT, Input::Stop),
             ["call"] => {
@@ -297,6 +318,9 @@ impl Teller {
             What::Disconnected(_, reason) => format!("OnDisconnected({reason:?})"),
             What::Lost(_, count) => format!("reports {count} lost"),
             What::Gap(_) => "reports a gap".to_owned(),
+            What::Misses(_) | What::HearsAgain(_) if self.shown == Shown::Heard => return None,
+            What::Misses(_) => "counts the silent client as away".to_owned(),
+            What::HearsAgain(_) => "hears the client again".to_owned(),
             What::Refused(_) => "tells the late client to stop".to_owned(),
             What::Event(_)
             | What::Started

@@ -2,7 +2,8 @@
 //!
 //! Both directions have a clock of their own: what was written rules the keep-alives that a client waits
 //! for, what was heard rules the pings by which a server notices that a client is gone although no packet
-//! ever said so. News may come late and in any order; a clock never goes back.
+//! ever said so. On an idle link both are due at the same time, once in a keep-alive. News may come late and
+//! in any order; a clock never goes back.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -47,35 +48,26 @@ pub struct Link {
     pub written_at: Instant,
     /// When something last came from its client, or it was opened.
     pub heard_at: Instant,
-    /// Whether its client owes an answer.
-    pub pulse: Pulse,
-}
-
-/// Whether a client is known to be there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pulse {
-    /// It was heard and owes nothing.
-    Felt,
-    /// It was asked at this moment whether it is there, and has been silent since.
-    Asked(Instant),
+    /// When its client was last asked whether it is there; its opening counts as asked and answered. If this is
+    /// later than [`heard_at`](Self::heard_at), the client owes an answer.
+    pub asked_at: Instant,
 }
 
 impl Link {
     pub(super) fn new(id: LinkId, kind: TransportKind, now: Instant) -> Self {
-        Self { id, kind, opened_at: now, written_at: now, heard_at: now, pulse: Pulse::Felt }
+        Self { id, kind, opened_at: now, written_at: now, heard_at: now, asked_at: now }
     }
 
     pub(super) fn wrote(self, at: Instant) -> Self {
         Self { written_at: self.written_at.max(at), ..self }
     }
 
-    /// A driver may report again what is known: that is no answer.
     pub(super) fn heard(self, at: Instant) -> Self {
-        if at > self.heard_at { Self { heard_at: at, pulse: Pulse::Felt, ..self } } else { self }
+        Self { heard_at: self.heard_at.max(at), ..self }
     }
 
     pub(super) fn pinged(self, now: Instant) -> Self {
-        Self { pulse: Pulse::Asked(now), ..self }
+        Self { asked_at: now, ..self }
     }
 
     /// When something is due if nothing happens before.
@@ -93,25 +85,32 @@ impl Link {
         }
     }
 
-    /// When its client is to be asked whether it is there, if it can be: after two thirds of a keep-alive. Then an
-    /// interruption that is shorter than a client's warning never ends a transport connection, whenever it comes.
+    /// When its client is to be asked whether it is there, if it can be: one keep-alive after it was heard.
     /// A driver that ticks more than a beat late has slept, perhaps with the answer unread before it: it has to
     /// ask again.
     pub(super) fn ping_due(&self, timeouts: &Timeouts) -> Option<Instant> {
-        let every = self.answers_pings(timeouts)?;
-        Some(match self.pulse {
-            Pulse::Felt => self.heard_at + silence_before_ping(every),
-            Pulse::Asked(at) => at + time_to_answer(every) + timeouts.beat(),
-        })
+        match self.silent_from(timeouts) {
+            Some(from) => Some(from + timeouts.beat()),
+            None => self.answers_pings(timeouts).map(|every| self.heard_at + every),
+        }
     }
 
-    /// From when its client's silence means that it is gone: two keep-alives after it was heard, if it was asked in
-    /// time.
-    fn silent_from(&self, timeouts: &Timeouts) -> Option<Instant> {
-        match self.pulse {
-            Pulse::Felt => None,
-            Pulse::Asked(at) => self.answers_pings(timeouts).map(|every| at + time_to_answer(every)),
-        }
+    /// Whether a ping is to go out with a keep-alive: if its client can answer, owes nothing, and has said nothing but
+    /// the answer to the last one. So both go out together from then on.
+    pub(super) fn is_worth_asking(&self, timeouts: &Timeouts) -> bool {
+        let Some(every) = self.answers_pings(timeouts) else { return false };
+        !self.owes_an_answer() && self.heard_at < self.asked_at + every / 2
+    }
+
+    /// From when its client's silence means that it counts as away, if it owes an answer: two keep-alives after it was
+    /// heard, but no less than one after it was asked.
+    pub(super) fn silent_from(&self, timeouts: &Timeouts) -> Option<Instant> {
+        let every = self.answers_pings(timeouts).filter(|_| self.owes_an_answer())?;
+        Some((self.asked_at + every).max(self.heard_at + every * 2))
+    }
+
+    fn owes_an_answer(&self) -> bool {
+        self.asked_at > self.heard_at
     }
 
     /// Whether its client has left a ping unanswered for too long.
@@ -136,13 +135,4 @@ impl Link {
             ) => None,
         }
     }
-}
-
-fn silence_before_ping(keep_alive: Duration) -> Duration {
-    keep_alive * 2 / 3
-}
-
-/// As long as a client is silent before it warns of it.
-fn time_to_answer(keep_alive: Duration) -> Duration {
-    keep_alive * 2 - silence_before_ping(keep_alive)
 }

@@ -8,9 +8,9 @@
 //!   was reported as [`Input::Lost`] or [`Input::Answered`], never both.
 //! - No client is given up before its grace is over, and no keep-alive is sent into a link that was just
 //!   written to.
-//! - A WebSocket is taken for lost only if its client left a ping unanswered for as long as a client would wait
-//!   for the server before it warns (four thirds of a keep-alive), and was not heard for two keep-alives; and, by
-//!   a driver that ticks on time, never later than that.
+//! - The client of a WebSocket counts as away only if it left a ping unanswered for a keep-alive and was not heard
+//!   for two; and, by a driver that ticks on time, never later than that. Its transport connection is kept until
+//!   the grace is over: heard before, it is simply here again.
 //! - Nothing comes out after [`Effect::Forget`].
 
 use std::collections::VecDeque;
@@ -88,9 +88,15 @@ pub enum Effect {
     RaiseDisconnected(Reason),
     /// Write a keep-alive, if this transport connection can carry one (a poll answered as JSONP cannot).
     SendKeepAlive(LinkId),
-    /// Write a WebSocket ping: nothing was heard from the client for two thirds of a keep-alive, and its answer,
-    /// which browsers give by themselves, shows that it is still there.
+    /// Write a WebSocket ping: nothing was heard from the client for a keep-alive, or a keep-alive is due anyway,
+    /// and then both are told one after the other so that they can be one write. Its answer, which browsers give
+    /// by themselves, shows that it is still there.
     SendPing(LinkId),
+    /// Note, for whoever looks, that nothing was heard for two keep-alives: the client counts as away from now on.
+    /// What carries it is kept, and nobody is called.
+    NoteSilent(LinkId),
+    /// Note that the client that counted as away was heard again: it is here as if nothing had happened.
+    NoteHeardAgain(LinkId),
     /// Finish this transport connection, if it did not just finish by itself (a client may poll again before
     /// the answer to its last poll is reported). News about it is ignored from now on.
     End(LinkId, Ending),
@@ -109,8 +115,8 @@ pub enum Ending {
     ConnectionTimeout,
     /// Its client stopped and waits for it to end.
     Stopped,
-    /// Its client was not heard for two keep-alives and answered no ping: there is nobody to say anything to.
-    /// The physical connection is cut. The client may come back, as after every loss.
+    /// Its client counted as away because nothing was heard of it, and its time to come back is over: there is
+    /// nobody to say anything to. The physical connection is cut.
     Silent,
     /// Its client must stop: it gets the frame that says so, and then the end.
     Disconnected,
@@ -193,7 +199,8 @@ impl ServerConnection {
     #[must_use]
     pub fn admits(&self) -> Admission {
         match self.state {
-            State::Awaited { .. } | State::Attached { .. } | State::Detached { .. } => Admission::Welcome,
+            State::Awaited { .. } | State::Attached { .. } => Admission::Welcome,
+            State::Silent { .. } | State::Detached { .. } => Admission::Welcome,
             State::Ended { .. } => Admission::Ended,
             State::Forgotten => Admission::Forgotten,
         }
@@ -205,18 +212,29 @@ impl ServerConnection {
         &self.state
     }
 
+    /// Since when the client is away and may still come back, if it is.
+    #[must_use]
+    pub fn away_since(&self) -> Option<Instant> {
+        self.state.away(&self.timeouts).map(|(since, _)| since)
+    }
+
     /// All transitions. A new state or input stops the build here until someone decides. `at` is when the
     /// input happened, which may be before what is known already.
     fn next(&mut self, input: Input, at: Instant) -> State {
         use Input::{Aborted, Answered, Disconnect, Heard, Leave, Lost, MessagesLost, Moved, Opened};
         use Input::{ShuttingDown, Started, Tick, Wrote};
-        use State::{Attached, Awaited, Detached, Ended, Forgotten};
+        use State::{Attached, Awaited, Detached, Ended, Forgotten, Silent};
         match (self.state, input) {
             // The newest receive request carries the connection; the one before it ends without callbacks.
-            (Attached { link: current, .. }, Opened { link, .. }) if current.id == link => self.state,
-            (Attached { stage, .. } | Detached { stage, .. }, Opened { link, kind, how }) => {
-                self.attach(Some(stage), how, (link, kind))
+            (Attached { link: current, .. } | Silent { link: current, .. }, Opened { link, .. })
+                if current.id == link =>
+            {
+                self.state
             }
+            (
+                Attached { stage, .. } | Silent { stage, .. } | Detached { stage, .. },
+                Opened { link, kind, how },
+            ) => self.attach(Some(stage), how, (link, kind)),
             (Awaited { .. }, Opened { link, kind, how }) => self.attach(None, how, (link, kind)),
             // D-1: a client that comes back too late is told to stop, and nobody hears of it.
             (Ended { .. }, Opened { link, .. }) => {
@@ -228,9 +246,11 @@ impl ServerConnection {
             // two polls.
             (Awaited { .. }, Started) => {
                 let until = self.now + self.timeouts.longest_grace();
-                Detached { stage: self.start(Stage::Initializing), since: self.now, until }
+                self.effects.push_back(Effect::RaiseConnected);
+                Detached { stage: Stage::Announced, since: self.now, until }
             }
             (Attached { stage, link }, Started) => Attached { stage: self.start(stage), link },
+            (Silent { stage, link }, Started) => Silent { stage: self.start(stage), link },
             (Detached { stage, since, until }, Started) => {
                 Detached { stage: self.start(stage), since, until }
             }
@@ -238,25 +258,34 @@ impl ServerConnection {
             (Attached { stage, link }, Wrote(id)) if id == link.id => {
                 Attached { stage, link: link.wrote(at) }
             }
+            (Silent { stage, link }, Wrote(id)) if id == link.id => Silent { stage, link: link.wrote(at) },
             (Attached { stage, link }, Heard(id)) if id == link.id => {
                 Attached { stage, link: link.heard(at) }
             }
+            // What is known already is no news.
+            (Silent { stage, link }, Heard(id)) if id == link.id && at > link.heard_at => {
+                self.effects.push_back(Effect::NoteHeardAgain(id));
+                Attached { stage, link: link.heard(at) }
+            }
             (Attached { stage, link }, Answered(id) | Lost(id)) if id == link.id => self.detach(stage, link),
+            // It was away before.
+            (Silent { stage, link }, Answered(id) | Lost(id)) if id == link.id => self.stay_away(stage, link),
 
-            (Attached { stage, .. } | Detached { stage, .. }, Aborted) => {
+            (Attached { stage, .. } | Silent { stage, .. } | Detached { stage, .. }, Aborted) => {
                 self.end(stage, Ending::Stopped, Reason::Stopped)
             }
-            (Attached { stage, .. } | Detached { stage, .. }, Disconnect | MessagesLost) => {
-                self.dismiss(stage, input)
-            }
+            (
+                Attached { stage, .. } | Silent { stage, .. } | Detached { stage, .. },
+                Disconnect | MessagesLost,
+            ) => self.dismiss(stage, input),
             (Awaited { .. }, Disconnect | MessagesLost) => self.dismiss(Stage::Initializing, input),
 
             // The connection lives on elsewhere: over here, and for that very reason nobody may think that the
             // client is gone (D-8). No tombstone: it may come back.
-            (Attached { stage, .. } | Detached { stage, .. }, Moved) => {
+            (Attached { stage, .. } | Silent { stage, .. } | Detached { stage, .. }, Moved) => {
                 self.leave(stage, Ending::Replaced, Reason::Replaced)
             }
-            (Attached { stage, .. } | Detached { stage, .. }, ShuttingDown) => {
+            (Attached { stage, .. } | Silent { stage, .. } | Detached { stage, .. }, ShuttingDown) => {
                 self.leave(stage, Ending::ShuttingDown, Reason::ShuttingDown)
             }
             (Awaited { .. }, Moved) => self.forget(Ending::Replaced),
@@ -272,21 +301,27 @@ impl ServerConnection {
                 self.detach(stage, link)
             }
             (Attached { stage, link }, Tick) if link.is_silent(self.now, &self.timeouts) => {
-                self.effects.push_back(Effect::End(link.id, Ending::Silent));
-                self.detach(stage, link)
+                self.effects.push_back(Effect::NoteSilent(link.id));
+                Silent { stage, link: self.keep_alive(link) }
             }
-            (Attached { stage, link }, Tick) => Attached { stage, link: self.keep_alive(link) },
-            (Detached { stage, until, .. }, Tick) if until <= self.now => self.give_up(stage),
+            (Attached { stage, link }, Tick) => Attached { stage, link: self.look_after(link) },
+            (Silent { stage, .. } | Detached { stage, .. }, Tick) if self.is_too_late() => {
+                self.give_up(stage)
+            }
+            (Silent { stage, link }, Tick) => Silent { stage, link: self.keep_alive(link) },
             (Awaited { until } | Ended { until, .. }, Tick) if until <= self.now => {
                 self.forget(Ending::Disconnected)
             }
 
             // News that comes too early or too late is normal on a network: it changes nothing.
-            (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, Wrote(_) | Heard(_))
-            | (Awaited { .. } | Attached { .. } | Detached { .. } | Ended { .. }, Answered(_) | Lost(_))
+            (
+                Awaited { .. } | Attached { .. } | Silent { .. },
+                Wrote(_) | Heard(_) | Answered(_) | Lost(_),
+            )
+            | (Detached { .. } | Ended { .. }, Wrote(_) | Heard(_) | Answered(_) | Lost(_))
             | (Awaited { .. } | Detached { .. } | Ended { .. }, Tick)
             | (Ended { .. }, Started | Aborted | Disconnect | MessagesLost | Moved | Leave)
-            | (Detached { .. }, Leave)
+            | (Silent { .. } | Detached { .. }, Leave)
             | (Forgotten, Opened { .. } | Started | Wrote(_) | Heard(_) | Answered(_) | Lost(_))
             | (Forgotten, Aborted | Disconnect | MessagesLost | Moved | Leave | ShuttingDown | Tick) => {
                 self.state
@@ -307,7 +342,8 @@ impl ServerConnection {
             (Opening::ConnectDelayed, None) => (Stage::Initializing, None),
             (Opening::Poll, None) => (Stage::Adopted, None),
             // Another transport is tried, a browser repeats its first request, or the next poll comes.
-            (Opening::ConnectAtOnce, Some(Stage::Started)) => (Stage::Started, None),
+            (Opening::ConnectAtOnce, Some(Stage::Announced | Stage::Started))
+            | (Opening::ConnectDelayed | Opening::Poll, Some(Stage::Announced)) => (Stage::Started, None),
             (Opening::ConnectDelayed | Opening::Poll, Some(stage)) => (stage, None),
         };
         self.effects.extend(news);
@@ -317,24 +353,33 @@ impl ServerConnection {
     /// D-12: the application is told of the start once.
     fn start(&mut self, stage: Stage) -> Stage {
         match stage {
-            Stage::Initializing | Stage::Adopted => self.effects.push_back(Effect::RaiseConnected),
-            Stage::Started => {}
+            Stage::Initializing | Stage::Adopted => {
+                self.effects.push_back(Effect::RaiseConnected);
+                Stage::Started
+            }
+            Stage::Announced | Stage::Started => stage,
         }
-        Stage::Started
     }
 
-    /// D-9: the time to the next keep-alive counts from the last write, and that to a ping from the last
-    /// thing heard.
-    fn keep_alive(&mut self, mut link: Link) -> Link {
-        if self.is_past(link.keep_alive_due(&self.timeouts)) {
-            self.effects.push_back(Effect::SendKeepAlive(link.id));
-            link = link.wrote(self.now);
+    /// D-9: the time to the next keep-alive counts from the last write. A client of which little is heard is asked on
+    /// the same occasion.
+    fn keep_alive(&mut self, link: Link) -> Link {
+        if !self.is_past(link.keep_alive_due(&self.timeouts)) {
+            return link;
         }
-        if self.is_past(link.ping_due(&self.timeouts)) {
-            self.effects.push_back(Effect::SendPing(link.id));
-            link = link.pinged(self.now);
-        }
-        link
+        self.effects.push_back(Effect::SendKeepAlive(link.id));
+        let asks = link.is_worth_asking(&self.timeouts);
+        if asks { self.ping(link.wrote(self.now)) } else { link.wrote(self.now) }
+    }
+
+    fn look_after(&mut self, link: Link) -> Link {
+        let link = self.keep_alive(link);
+        if self.is_past(link.ping_due(&self.timeouts)) { self.ping(link) } else { link }
+    }
+
+    fn ping(&mut self, link: Link) -> Link {
+        self.effects.push_back(Effect::SendPing(link.id));
+        link.pinged(self.now)
     }
 
     /// D-18: the grace counts from the moment at which the transport connection was over.
@@ -342,12 +387,21 @@ impl ServerConnection {
         State::Detached { stage, since: self.now, until: self.now + self.timeouts.grace(link.kind) }
     }
 
-    /// The client did not come back. Had it not started here, then perhaps elsewhere: it must not be refused
-    /// later.
+    /// What carried a silent client is over. Its time to come back has begun before.
+    fn stay_away(&self, stage: Stage, link: Link) -> State {
+        match self.state.away(&self.timeouts) {
+            Some((since, until)) => State::Detached { stage, since, until },
+            None => self.detach(stage, link),
+        }
+    }
+
+    /// The client did not come back. Had it not started here, or started here and never been carried here, then
+    /// perhaps it is well elsewhere: it must not be refused later.
     fn give_up(&mut self, stage: Stage) -> State {
         match stage {
-            Stage::Initializing => self.forget(Ending::Disconnected),
-            Stage::Adopted | Stage::Started => self.end(stage, Ending::Disconnected, Reason::TimedOut),
+            Stage::Initializing => self.forget(Ending::Silent),
+            Stage::Announced => self.leave(stage, Ending::Silent, Reason::TimedOut),
+            Stage::Adopted | Stage::Started => self.end(stage, Ending::Silent, Reason::TimedOut),
         }
     }
 
@@ -376,7 +430,9 @@ impl ServerConnection {
     fn tell(&mut self, stage: Stage, reason: Reason) {
         match stage {
             Stage::Initializing => {}
-            Stage::Adopted | Stage::Started => self.effects.push_back(Effect::RaiseDisconnected(reason)),
+            Stage::Adopted | Stage::Announced | Stage::Started => {
+                self.effects.push_back(Effect::RaiseDisconnected(reason));
+            }
         }
     }
 
@@ -391,6 +447,10 @@ impl ServerConnection {
         self.effects.extend(self.state.link().map(|link| Effect::End(link.id, ending)));
     }
 
+    fn is_too_late(&self) -> bool {
+        self.is_past(self.state.away(&self.timeouts).map(|(_, until)| until))
+    }
+
     fn is_past(&self, deadline: Option<Instant>) -> bool {
         deadline.is_some_and(|deadline| deadline <= self.now)
     }
@@ -402,7 +462,8 @@ mod tests {
 
     use super::*;
     use crate::connection::KeepAlive;
-    use Effect::{End, Forget, RaiseConnected, RaiseDisconnected, RaiseReconnected, SendKeepAlive, SendPing};
+    use Effect::{End, Forget, NoteHeardAgain, NoteSilent, SendKeepAlive, SendPing};
+    use Effect::{RaiseConnected, RaiseDisconnected, RaiseReconnected};
     use TransportKind::{LongPolling, ServerSentEvents, WebSockets};
 
     const STREAMS: [TransportKind; 3] = [WebSockets, ServerSentEvents, TransportKind::ForeverFrame];
@@ -425,14 +486,6 @@ mod tests {
             let mut server = Self::new(Timeouts::default());
             server.open(0, 1, kind, Opening::ConnectDelayed);
             assert_eq!(server.at(0, Input::Started), [RaiseConnected]);
-            server
-        }
-
-        /// The same on a WebSocket, with times that can be divided by three.
-        fn with_keep_alive_of_9_seconds() -> Self {
-            let mut server = Self::new(Timeouts::new(Duration::from_secs(27)).unwrap());
-            server.open(0, 1, WebSockets, Opening::ConnectDelayed);
-            server.at(0, Input::Started);
             server
         }
 
@@ -563,7 +616,22 @@ mod tests {
             Some(2 + 38),
             "the transport is not known, so the longest grace it could have"
         );
-        assert_eq!(server.at(40, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+        assert_eq!(server.at(40, Input::Tick), [RaiseDisconnected(Reason::TimedOut), Forget]);
+        assert_eq!(server.machine.admits(), Admission::Forgotten, "it may be well elsewhere: no tombstone");
+    }
+
+    #[test]
+    fn a_client_that_started_here_and_is_carried_here_later_is_connected_once_and_leaves_a_tombstone() {
+        for how in [Opening::ConnectDelayed, Opening::ConnectAtOnce, Opening::Poll, Opening::Reconnect] {
+            let mut server = Server::new(Timeouts::default());
+            assert_eq!(server.at(0, Input::Started), [RaiseConnected]);
+            assert_eq!(server.at(1, Input::Started), []);
+            let back = if how == Opening::Reconnect { vec![RaiseReconnected] } else { vec![] };
+            assert_eq!(server.open(5, 1, LongPolling, how), back);
+            server.at(5, Input::Answered(link(1)));
+            assert_eq!(server.at(35, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+            assert_eq!(server.machine.admits(), Admission::Ended);
+        }
     }
 
     #[test]
@@ -669,53 +737,129 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_web_socket_whose_client_answers_no_ping_is_lost_after_two_keep_alives() {
-        let mut server = Server::with_keep_alive_of_9_seconds();
+    /// A server with a client on a WebSocket that was heard at second 1 and never again.
+    fn server_with_a_silent_client() -> Server {
+        let mut server = Server::with_client(WebSockets);
         server.at(1, Input::Heard(link(1)));
-        assert_eq!(server.at(7, Input::Tick), [SendPing(link(1))]);
-        assert_eq!(server.at(9, Input::Tick), [SendKeepAlive(link(1))]);
-        assert_eq!(server.at(18, Input::Tick), [SendKeepAlive(link(1))], "it is asked once");
-        assert_eq!(server.due(), Some(19));
-        assert_eq!(server.at(19, Input::Tick), [End(link(1), Ending::Silent)]);
-        for late in [Input::Lost(link(1)), Input::Heard(link(1)), Input::Tick] {
-            assert_eq!(server.at(20, late), [], "it was over before");
+        assert_eq!(server.at(10, Input::Tick), [SendKeepAlive(link(1)), SendPing(link(1))]);
+        assert_eq!(server.at(20, Input::Tick), [SendKeepAlive(link(1))], "it is asked once");
+        assert_eq!(server.due(), Some(21));
+        assert_eq!(server.at(21, Input::Tick), [NoteSilent(link(1))]);
+        assert_eq!(server.machine.away_since(), Some(server.start + Duration::from_secs(21)));
+        server
+    }
+
+    #[test]
+    fn a_silent_client_is_away_after_two_keep_alives_and_given_up_when_the_grace_is_over() {
+        let mut server = server_with_a_silent_client();
+        assert_eq!(server.machine.admits(), Admission::Welcome);
+        for second in [30, 40, 50] {
+            assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1))], "what carries it is kept");
         }
-        assert_eq!(server.due(), Some(19 + 32), "the grace counts from the end");
-        assert_eq!(server.open(30, 2, WebSockets, Opening::Reconnect), [RaiseReconnected]);
+        assert_eq!(server.due(), Some(21 + 35));
+        let over = [End(link(1), Ending::Silent), RaiseDisconnected(Reason::TimedOut)];
+        assert_eq!(server.at(56, Input::Tick), over);
+        assert_eq!(server.machine.admits(), Admission::Ended);
     }
 
     #[test]
-    fn an_answer_to_a_ping_keeps_a_web_socket_however_late_it_is_told() {
-        let mut server = Server::with_keep_alive_of_9_seconds();
-        assert_eq!(server.at(6, Input::Tick), [SendPing(link(1))]);
-        server.at(17, Input::Wrote(link(1)));
-        server.at(7, Input::Heard(link(1)));
-        assert_eq!(server.at(17, Input::Tick), [SendPing(link(1))], "ten seconds after it was heard");
-        server.at(7, Input::Heard(link(1)));
-        assert_eq!(server.due(), Some(26), "the keep-alive");
-        assert_eq!(server.at(29, Input::Tick), [End(link(1), Ending::Silent)], "old news is no answer");
+    fn a_silent_client_that_is_heard_again_is_here_and_nobody_hears_of_it() {
+        let mut server = server_with_a_silent_client();
+        server.at(30, Input::Tick);
+        assert_eq!(server.at(31, Input::Heard(link(2))), [], "that was another");
+        assert_eq!(server.at(1, Input::Heard(link(1))), [], "old news");
+        assert_eq!(server.at(34, Input::Heard(link(1))), [NoteHeardAgain(link(1))]);
+        assert_eq!(server.machine.away_since(), None);
+        assert_eq!(server.at(40, Input::Tick), [SendKeepAlive(link(1))], "it has just been heard");
+        assert_eq!(server.at(44, Input::Tick), [SendPing(link(1))]);
+        assert_eq!(server.due(), Some(50));
     }
 
     #[test]
-    fn an_interruption_shorter_than_the_warning_of_clients_ends_no_web_socket() {
-        // It begins right before a ping, and the answer comes when it is over.
-        let mut server = Server::with_keep_alive_of_9_seconds();
-        assert_eq!(server.at(6, Input::Tick), [SendPing(link(1))]);
-        for second in [9, 17] {
+    fn a_silent_client_that_comes_back_over_another_transport_connection_has_reconnected() {
+        let mut server = server_with_a_silent_client();
+        let back = [End(link(1), Ending::Replaced), RaiseReconnected];
+        assert_eq!(server.open(30, 2, WebSockets, Opening::Reconnect), back);
+        for late in [Input::Lost(link(1)), Input::Heard(link(1))] {
+            assert_eq!(server.at(31, late), [], "it was over before");
+        }
+        assert_eq!(server.due(), Some(40));
+    }
+
+    #[test]
+    fn a_silent_client_whose_transport_connection_breaks_has_the_rest_of_its_time() {
+        let mut server = server_with_a_silent_client();
+        assert_eq!(server.at(29, Input::Lost(link(1))), []);
+        assert_eq!(server.due(), Some(21 + 35));
+        assert_eq!(server.machine.away_since(), Some(server.start + Duration::from_secs(21)));
+        assert_eq!(server.at(56, Input::Tick), [RaiseDisconnected(Reason::TimedOut)]);
+    }
+
+    #[test]
+    fn a_silent_client_that_had_not_started_is_forgotten() {
+        let mut server = Server::new(Timeouts::default());
+        server.open(0, 1, WebSockets, Opening::ConnectDelayed);
+        for second in [10, 20, 30, 40, 50] {
             server.at(second, Input::Tick);
         }
-        assert_eq!(server.at(17, Input::Heard(link(1))), []);
-        assert_eq!(server.at(18, Input::Tick), [SendKeepAlive(link(1))]);
+        assert_eq!(server.at(55, Input::Tick), [End(link(1), Ending::Silent), Forget]);
     }
 
     #[test]
-    fn a_driver_that_slept_asks_again_before_it_takes_a_client_for_lost() {
-        let mut server = Server::with_keep_alive_of_9_seconds();
-        server.at(6, Input::Tick);
+    fn a_server_that_is_emptied_keeps_a_silent_client_until_it_is_heard_or_given_up() {
+        let mut server = server_with_a_silent_client();
+        assert_eq!(server.at(22, Input::Leave), []);
+        server.at(23, Input::Heard(link(1)));
+        assert_eq!(server.at(24, Input::Leave), [End(link(1), Ending::ShuttingDown), Forget]);
+    }
+
+    #[test]
+    fn an_idle_client_is_asked_with_each_keep_alive_and_a_talkative_one_is_not() {
+        let mut server = Server::with_client(WebSockets);
+        for second in (10..100).step_by(10) {
+            assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1)), SendPing(link(1))]);
+            assert_eq!(server.at(second, Input::Heard(link(1))), [], "a prompt answer");
+            assert_eq!(server.due(), Some(second + 10), "one look in a keep-alive");
+        }
+        for second in (100..200).step_by(10) {
+            server.at(second - 2, Input::Heard(link(1)));
+            assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1))]);
+        }
+    }
+
+    #[test]
+    fn pings_that_went_out_alone_go_with_the_keep_alives_again() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(7, Input::Wrote(link(1)));
+        assert_eq!(server.at(10, Input::Tick), [SendPing(link(1))], "nothing was heard for a keep-alive");
+        server.at(10, Input::Heard(link(1)));
+        for second in [17, 27, 37] {
+            assert_eq!(server.at(second, Input::Tick), [SendKeepAlive(link(1)), SendPing(link(1))]);
+            server.at(second, Input::Heard(link(1)));
+            assert_eq!(server.due(), Some(second + 10));
+        }
+    }
+
+    #[test]
+    fn an_answer_to_a_ping_counts_however_late_it_is_told() {
+        let mut server = Server::with_client(WebSockets);
+        assert_eq!(server.at(10, Input::Tick), [SendKeepAlive(link(1)), SendPing(link(1))]);
+        server.at(19, Input::Wrote(link(1)));
+        server.at(11, Input::Heard(link(1)));
+        assert_eq!(server.due(), Some(21));
+        assert_eq!(server.at(21, Input::Tick), [SendPing(link(1))], "ten seconds after it was heard");
+        server.at(11, Input::Heard(link(1)));
+        server.at(29, Input::Tick);
+        assert_eq!(server.at(31, Input::Tick), [NoteSilent(link(1))], "old news is no answer");
+    }
+
+    #[test]
+    fn a_driver_that_slept_asks_again_before_a_client_counts_as_away() {
+        let mut server = Server::with_client(WebSockets);
+        server.at(10, Input::Tick);
         let asks_again = [SendKeepAlive(link(1)), SendPing(link(1))];
-        assert_eq!(server.at(23, Input::Tick), asks_again, "the answer may be unread");
-        assert_eq!(server.at(35, Input::Tick), [End(link(1), Ending::Silent)]);
+        assert_eq!(server.at(26, Input::Tick), asks_again, "the answer may be unread");
+        assert_eq!(server.at(36, Input::Tick), [NoteSilent(link(1)), SendKeepAlive(link(1))]);
     }
 
     #[test]

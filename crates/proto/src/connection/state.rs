@@ -3,12 +3,16 @@
 //! ```text
 //!             Opened                        Started | Opened
 //! Awaited ------------> Attached(stage) ---------------------> Attached(later stage)
-//!    |                    |       ^
-//!    | Started      Lost, |       | Opened
-//!    |          Answered, |       |
-//!    |         timed out  v       |
-//!    +-----------------> Detached(stage) --- grace over, Aborted, Disconnect ---> Ended ---> Forgotten
+//!    |                    |  ^     ^  |
+//!    | Started      Lost, |  |     |  | nothing heard for two keep-alives
+//!    |          Answered, |  |     |  v
+//!    |         timed out  |  |    Silent(stage) --- grace over, Aborted, Disconnect ---> Ended ---> Forgotten
+//!    |                    |  |     |                                                       ^
+//!    |                    |  |     | Lost                                                  |
+//!    |                    v  |     v                                                       |
+//!    +---------------> Detached(stage) --- grace over, Aborted, Disconnect ----------------+
 //! ```
+//! From `Silent` and `Detached`, `Opened` leads back to `Attached`; from `Silent`, so does `Heard`.
 //!
 //! Every state leads to [`State::Forgotten`] as soon as there is nothing to remember: the connection moved to
 //! another server, this server ends, or a client is given up that never started here. [`Stage`] only moves
@@ -31,6 +35,14 @@ pub enum State {
     },
     /// A transport connection carries it.
     Attached {
+        /// What the application knows.
+        stage: Stage,
+        /// What carries it.
+        link: Link,
+    },
+    /// A transport connection carries it, but nothing has come from the client for two keep-alives, no answer to a
+    /// ping either. The client counts as away; it is here again as soon as it is heard, or opens another.
+    Silent {
         /// What the application knows.
         stage: Stage,
         /// What carries it.
@@ -61,8 +73,20 @@ impl State {
     #[must_use]
     pub fn link(&self) -> Option<&Link> {
         match self {
-            Self::Attached { link, .. } => Some(link),
+            Self::Attached { link, .. } | Self::Silent { link, .. } => Some(link),
             Self::Awaited { .. } | Self::Detached { .. } | Self::Ended { .. } | Self::Forgotten => None,
+        }
+    }
+
+    /// Since when the client is away, and when it is given up.
+    pub(super) fn away(&self, timeouts: &Timeouts) -> Option<(Instant, Instant)> {
+        match self {
+            Self::Silent { link, .. } => {
+                let since = link.silent_from(timeouts)?;
+                Some((since, since + timeouts.grace(link.kind)))
+            }
+            Self::Detached { since, until, .. } => Some((*since, *until)),
+            Self::Awaited { .. } | Self::Attached { .. } | Self::Ended { .. } | Self::Forgotten => None,
         }
     }
 
@@ -70,6 +94,10 @@ impl State {
     pub(super) fn due(&self, timeouts: &Timeouts) -> Option<Instant> {
         match self {
             Self::Attached { link, .. } => link.due(timeouts),
+            Self::Silent { link, .. } => {
+                let until = self.away(timeouts).map(|(_, until)| until);
+                [link.keep_alive_due(timeouts), until].into_iter().flatten().min()
+            }
             Self::Awaited { until } | Self::Detached { until, .. } | Self::Ended { until, .. } => {
                 Some(*until)
             }
@@ -86,6 +114,9 @@ pub enum Stage {
     /// A long-polling client that must have started on another server goes on here. The application has been
     /// told nothing here, and is told of the end.
     Adopted,
+    /// The application has been told that the connection is there, because its start request came here. Another
+    /// server carries it.
+    Announced,
     /// The application has been told that the connection is there.
     Started,
 }

@@ -53,6 +53,9 @@ pub(crate) enum Happening {
     Ended(Ending),
     /// The physical connection is gone.
     Gone,
+    /// Nothing was heard for so long that the client counts as away.
+    Silent,
+    HeardAgain,
 }
 
 impl History {
@@ -83,6 +86,8 @@ impl History {
                 self.end_poll(at, link, Happening::Ended(Ending::ConnectionTimeout));
             }
             Effect::End(link, ending) => self.push(at, link, Happening::Ended(ending)),
+            Effect::NoteSilent(link) => self.push(at, link, Happening::Silent),
+            Effect::NoteHeardAgain(link) => self.push(at, link, Happening::HeardAgain),
             Effect::SendKeepAlive(_) | Effect::SendPing(_) | Effect::Forget => {}
         }
     }

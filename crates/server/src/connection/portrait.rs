@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Instant};
 
-use heliostat_proto::connection::{Stage, State as MachineState};
+use heliostat_proto::connection::{ServerConnection, Stage, State as MachineState};
 
-use super::{Record, record::State};
+use super::{
+    Record,
+    record::{State, written_at},
+};
 use crate::{
     inspection::{ConnectionInfo, ConnectionState},
     server::Core,
@@ -25,7 +28,7 @@ impl Record {
     /// `None` if nothing is known yet or any more.
     pub(crate) fn info(&self, core: &Arc<Core>) -> Option<ConnectionInfo> {
         let state = self.lock();
-        let shown = shown(core, state.machine.state())?;
+        let shown = shown(core, &state.machine)?;
         let carried = carried(core, &state);
         let (transport, owner) = (state.transport(), state.owner.clone());
         drop(state);
@@ -50,27 +53,21 @@ impl Record {
     }
 }
 
-fn shown(core: &Core, state: &MachineState) -> Option<ConnectionState> {
-    let is_starting = |stage: Stage| stage == Stage::Initializing;
-    if let MachineState::Attached { stage, .. } = state {
-        return Some(if is_starting(*stage) {
-            ConnectionState::Connecting
-        } else {
-            ConnectionState::Connected
-        });
+fn shown(core: &Core, machine: &ServerConnection) -> Option<ConnectionState> {
+    let away = |stage: Stage| match machine.away_since() {
+        Some(since) if stage != Stage::Initializing => {
+            ConnectionState::Away { since: core.clock.time_of_day(since) }
+        }
+        Some(_) | None => ConnectionState::Connecting,
+    };
+    match *machine.state() {
+        MachineState::Attached { stage: Stage::Initializing, .. } => Some(ConnectionState::Connecting),
+        MachineState::Attached { .. } => Some(ConnectionState::Connected),
+        MachineState::Silent { stage, .. } | MachineState::Detached { stage, .. } => Some(away(stage)),
+        MachineState::Ended { reason, .. } => Some(ConnectionState::Ended { reason }),
+        // Nothing has come yet, or nothing is known any more.
+        MachineState::Awaited { .. } | MachineState::Forgotten | _ => None,
     }
-    if let MachineState::Detached { stage, since, .. } = state {
-        let since = core.clock.time_of_day(*since);
-        return Some(if is_starting(*stage) {
-            ConnectionState::Connecting
-        } else {
-            ConnectionState::Away { since }
-        });
-    }
-    if let MachineState::Ended { reason, .. } = state {
-        return Some(ConnectionState::Ended { reason: *reason });
-    }
-    None
 }
 
 fn carried(core: &Core, state: &State) -> Carried {
@@ -80,7 +77,7 @@ fn carried(core: &Core, state: &State) -> Carried {
             let (lag, groups) = link
                 .with_reader(|reader| (reader.lag(core.bus.head()), names(reader.groups())))
                 .unwrap_or_default();
-            let (written_at, heard_at) = (Some(link.written_at()), Some(link.heard_at()));
+            let (written_at, heard_at) = (Some(written_at(&state.machine, link)), Some(link.heard_at()));
             Carried { lag, groups, written_at, heard_at, bytes_written: link.bytes_written() }
         }
         (_, Some(left)) => Carried {

@@ -74,6 +74,8 @@ pub(super) struct State {
     history: History,
 }
 
+type Guard<'a> = std::sync::MutexGuard<'a, State>;
+
 /// Where a connection's client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
@@ -105,6 +107,11 @@ impl State {
     /// What carries the connection, or carried it last.
     pub(super) fn transport(&self) -> Option<TransportKind> {
         self.link.as_ref().map(|link| link.kind).or(self.left.as_ref().map(|left| left.kind))
+    }
+
+    /// Does something to this transport connection, if it is still the one. Says whether it is.
+    fn with_link(&self, id: LinkId, act: impl FnOnce(&Link)) -> bool {
+        self.link.as_deref().filter(|link| link.id == id).map(act).is_some()
     }
 }
 
@@ -206,8 +213,12 @@ impl Record {
                 Presence::Here
             };
         }
-        // Nobody knows of those who went before they had started, and tombstones keep nobody.
-        let is_away = matches!(state, MachineState::Detached { stage: Stage::Adopted | Stage::Started, .. });
+        // Nobody knows of those who went before they had started, others were never here, and tombstones keep nobody.
+        let is_away = matches!(
+            state,
+            MachineState::Silent { stage: Stage::Adopted | Stage::Started, .. }
+                | MachineState::Detached { stage: Stage::Adopted | Stage::Started, .. }
+        );
         if is_away { Presence::Away } else { Presence::Nobody }
     }
 
@@ -236,11 +247,12 @@ impl Record {
         let mut reader = link.take_reader();
         self.traffic.written(link.take_bytes_written());
         if state.link.as_ref().is_some_and(|current| current.id == link.id) {
+            let (written_at, heard_at) = (written_at(&state.machine, link), link.heard_at());
             state.left = reader.as_mut().map(|reader| Left {
                 kind: link.kind,
                 groups: reader.take_groups(),
-                written_at: link.written_at(),
-                heard_at: link.heard_at(),
+                written_at,
+                heard_at,
             });
         }
         reader
@@ -302,30 +314,30 @@ impl Record {
     /// Whoever writes to a socket or hears from it only leaves the time behind, so that no publisher ever takes this lock. Here the
     /// machine is told, in the order of those times, and of each time once.
     pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
-        let mut past = Vec::new();
-        {
-            let mut state = self.lock();
-            if let Some(link) = state.link.clone() {
-                let (wrote, heard) = (link.written_at(), link.heard_at());
-                let told = state.told.replace((wrote, heard));
-                past.extend(
-                    (told.map(|told| told.0) != Some(wrote)).then_some((wrote, Input::Wrote(link.id))),
-                );
-                past.extend(
-                    (told.map(|told| told.1) != Some(heard)).then_some((heard, Input::Heard(link.id))),
-                );
-                past.sort_by_key(|(at, _)| *at);
+        let mut state = self.lock();
+        if let Some(link) = state.link.clone() {
+            let (wrote, heard) = (link.written_at(), link.heard_at());
+            let told = state.told.replace((wrote, heard));
+            let written = (wrote, Input::Wrote(link.id), told.map(|told| told.0));
+            let heard = (heard, Input::Heard(link.id), told.map(|told| told.1));
+            let in_order = if wrote <= heard.0 { [written, heard] } else { [heard, written] };
+            for (at, input, _) in in_order.into_iter().filter(|(at, _, told)| *told != Some(*at)) {
+                _ = self.decide(core, &mut state, input, at);
             }
         }
-        for (at, input) in past {
-            self.handle_at(core, input, at);
-        }
-        self.handle_at(core, Input::Tick, now);
+        self.conclude(core, state, Input::Tick, now);
     }
 
     fn handle_at(self: &Arc<Self>, core: &Arc<Core>, input: Input, now: Instant) {
-        let mut state = self.lock();
+        self.conclude(core, self.lock(), input, now);
+    }
+
+    fn conclude(self: &Arc<Self>, core: &Arc<Core>, mut state: Guard<'_>, input: Input, now: Instant) {
         let endings = self.step(core, &mut state, input, now);
+        if endings.is_empty() {
+            state.link.take_if(|link| closes(input, link.id));
+            return;
+        }
         let link = state.link.clone();
         state.link.take_if(|link| closes(input, link.id));
         drop(state);
@@ -334,8 +346,23 @@ impl Record {
         }
     }
 
-    /// Asks the machine and carries out what concerns the server; what concerns a transport connection is returned.
+    /// Asks the machine, and makes sure that it is asked again in time.
     fn step(
+        self: &Arc<Self>,
+        core: &Arc<Core>,
+        state: &mut State,
+        input: Input,
+        now: Instant,
+    ) -> Vec<(LinkId, Ending)> {
+        let endings = self.decide(core, state, input, now);
+        if let Some(at) = state.machine.poll_timeout() {
+            core.heartbeat.schedule(self.id, at);
+        }
+        endings
+    }
+
+    /// Asks the machine and carries out what concerns the server; what concerns a transport connection is returned.
+    fn decide(
         self: &Arc<Self>,
         core: &Arc<Core>,
         state: &mut State,
@@ -349,22 +376,20 @@ impl Record {
         let is_opened = matches!(input, Input::Opened { .. });
         state.history.hear(at, input, if is_opened { carries } else { carried });
         let mut endings = Vec::new();
+        let mut has_frames = false;
         while let Some(effect) = state.machine.poll_effect() {
             state.history.note(at, effect);
             match effect {
                 Effect::RaiseConnected => self.raise_connected(core, state),
                 Effect::RaiseReconnected => self.raise_reconnected(core, state),
                 Effect::RaiseDisconnected(reason) => self.raise_disconnected(core, state, reason),
-                Effect::SendKeepAlive(id) => {
-                    if let Some(link) = state.link.as_ref().filter(|link| link.id == id) {
-                        link.keep_alive();
-                    }
+                Effect::SendKeepAlive(id) => has_frames |= state.with_link(id, Link::keep_alive),
+                Effect::SendPing(id) => has_frames |= state.with_link(id, Link::ping),
+                Effect::NoteSilent(id) => {
+                    core.counters.connections_silent_total.increment();
+                    state.with_link(id, Link::miss);
                 }
-                Effect::SendPing(id) => {
-                    if let Some(link) = state.link.as_ref().filter(|link| link.id == id) {
-                        link.ping();
-                    }
-                }
+                Effect::NoteHeardAgain(_) => core.counters.connections_heard_again_total.increment(),
                 Effect::End(id, ending) => endings.push((id, ending)),
                 Effect::Forget => {
                     // Whatever runs here for it has nothing more to do, even if it goes on elsewhere.
@@ -373,8 +398,9 @@ impl Record {
                 }
             }
         }
-        if let Some(at) = state.machine.poll_timeout() {
-            core.heartbeat.schedule(self.id, at);
+        if let Some(link) = state.link.as_ref().filter(|_| has_frames) {
+            // Once, so that a keep-alive and a ping are one write.
+            link.notify();
         }
         endings
     }
@@ -447,9 +473,16 @@ impl Record {
         }
     }
 
-    pub(super) fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> Guard<'_> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When the client of this transport connection was last written to. The machine knows of keep-alives, the link of everything else.
+pub(super) fn written_at(machine: &ServerConnection, link: &Link) -> Instant {
+    let kept_alive_at =
+        machine.state().link().filter(|known| known.id == link.id).map(|known| known.written_at);
+    kept_alive_at.map_or(link.written_at(), |at| at.max(link.written_at()))
 }
 
 /// News after which this transport connection is no longer there.

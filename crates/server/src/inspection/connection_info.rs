@@ -59,7 +59,8 @@ pub enum ConnectionState {
     Connecting,
     /// It has a transport connection.
     Connected,
-    /// It has none, and its client may still come back. Between two polls this is so for a moment.
+    /// Its client may still come back: it has no transport connection (between two polls this is so for a moment), or has
+    /// not been heard on its WebSocket for two keep-alives.
     Away {
         /// Since when.
         #[serde(serialize_with = "moment")]

@@ -8,7 +8,7 @@ use heliostat_proto::{
     id::ConnectionId,
     transport_kind::TransportKind,
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::moment;
 use crate::{
@@ -72,7 +72,7 @@ pub enum Layer {
 }
 
 /// What happened on a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum What {
@@ -94,7 +94,11 @@ pub enum What {
     Ended,
     /// The physical connection was lost, or closed by the client.
     Lost,
-    /// The client was silent for so long that the server cut the physical connection.
+    /// Nothing was heard from the client for two keep-alives: it counts as away, its transport connection is kept.
+    Silent,
+    /// The client that counted as away was heard again on the same transport connection: it is connected.
+    HeardAgain,
+    /// The client was silent until its time to come back was over, and the server cut the physical connection.
     Cut,
 }
 
@@ -154,6 +158,8 @@ const fn place(what: Happening) -> (Layer, What) {
         Happening::Ended(Ending::Silent) => (Layer::Physical, What::Cut),
         Happening::Ended(_) => (Layer::Transport, What::Ended),
         Happening::Gone => (Layer::Physical, What::Lost),
+        Happening::Silent => (Layer::Physical, What::Silent),
+        Happening::HeardAgain => (Layer::Physical, What::HeardAgain),
     }
 }
 
@@ -168,6 +174,8 @@ fn cause(what: Happening) -> String {
         Happening::Polled => "polls that were answered".into(),
         Happening::Ended(ending) => ending_text(ending).into(),
         Happening::Gone => "the physical connection is gone".into(),
+        Happening::Silent => "nothing was heard for two keep-alives; the client counts as away".into(),
+        Happening::HeardAgain => "the client is there".into(),
     }
 }
 
@@ -197,7 +205,7 @@ const fn ending_text(ending: Ending) -> &'static str {
         Ending::Replaced => "a newer one took its place",
         Ending::ConnectionTimeout => "it was open for long enough",
         Ending::Stopped => "the client stopped",
-        Ending::Silent => "nothing was heard for two keep-alives",
+        Ending::Silent => "nothing was heard until the time to come back was over",
         Ending::Disconnected => "the client was told to stop",
         Ending::ShuttingDown => "the client was asked to reconnect",
     }

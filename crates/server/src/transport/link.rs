@@ -73,8 +73,10 @@ pub(crate) struct Link {
     ending: OnceLock<LinkEnd>,
     closed: AtomicBool,
     ping_due: AtomicBool,
+    /// Its client counts as away until it is heard.
+    is_missed: AtomicBool,
     bytes_written: AtomicU64,
-    /// Nanoseconds after `core.started` of the last write.
+    /// Nanoseconds after `core.started` of the last write that was more than a keep-alive.
     written_at: AtomicU64,
     /// Nanoseconds after `core.started` at which the client last said anything.
     heard_at: AtomicU64,
@@ -114,7 +116,16 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Due {
     pub(crate) bytes: Option<Bytes>,
+    pub(crate) says: Says,
     pub(crate) end: End,
+}
+
+/// What bytes are worth to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Says {
+    Something,
+    /// They are a keep-alive and nothing else. The state machine has counted it as a write when it asked for it.
+    Nothing,
 }
 
 /// Whether anything can follow.
@@ -152,6 +163,7 @@ impl Link {
             ending: OnceLock::new(),
             closed: AtomicBool::new(false),
             ping_due: AtomicBool::new(false),
+            is_missed: AtomicBool::new(false),
             bytes_written: AtomicU64::new(0),
             written_at: AtomicU64::new(core.nanoseconds_since_start()),
             heard_at: AtomicU64::new(core.nanoseconds_since_start()),
@@ -182,19 +194,17 @@ impl Link {
         }
     }
 
-    /// A keep-alive is due.
-    pub(crate) fn keep_alive(self: &Arc<Self>) {
+    /// A keep-alive is due: it goes out with the next [`notify`](Self::notify).
+    pub(crate) fn keep_alive(&self) {
         self.keep_alive_due.store(true, Ordering::Release);
-        self.notify();
     }
 
-    /// The client has been silent for long: ask whether it is still there (WebSockets only).
-    pub(crate) fn ping(self: &Arc<Self>) {
+    /// The client is to be asked whether it is still there (WebSockets only), with the next [`notify`](Self::notify).
+    pub(crate) fn ping(&self) {
         if self.socket.get().is_some_and(|socket| socket.holds_back()) {
             self.heard();
         }
         self.ping_due.store(true, Ordering::Release);
-        self.notify();
     }
 
     /// Whether a ping is due; asked once.
@@ -255,19 +265,23 @@ impl Link {
     pub(crate) fn due(&self) -> Due {
         let mut first: Option<Bytes> = None;
         let mut joined = BytesMut::new();
-        let mut end = End::No;
+        let (mut says, mut end) = (Says::Nothing, End::No);
         while joined.len() < JOIN_UP_TO && end == End::No {
             match self.step() {
-                Step::Send(bytes) | Step::KeepAlive(bytes) => join(&mut first, &mut joined, bytes),
+                Step::Send(bytes) => {
+                    join(&mut first, &mut joined, bytes);
+                    says = Says::Something;
+                }
+                Step::KeepAlive(bytes) => join(&mut first, &mut joined, bytes),
                 Step::SendAndEnd(bytes) => {
                     join(&mut first, &mut joined, bytes);
-                    end = End::Yes;
+                    (says, end) = (Says::Something, End::Yes);
                 }
                 Step::End => end = End::Yes,
                 Step::Wait => break,
             }
         }
-        Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, end }
+        Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, says, end }
     }
 
     /// The next thing to send.
@@ -314,15 +328,25 @@ impl Link {
         }
     }
 
-    /// Bytes have gone out: the keep-alive clock starts again.
-    pub(crate) fn wrote(&self, bytes: usize) {
+    /// Bytes have gone out. If they say something, the keep-alive clock starts again.
+    pub(crate) fn wrote(&self, bytes: usize, says: Says) {
         self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.written_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+        if says == Says::Something {
+            self.written_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+        }
     }
 
-    /// The client said something: a message, or the answer to a ping.
+    /// The client said something: a message, or the answer to a ping. The state machine hears of it with its next tick.
     pub(crate) fn heard(&self) {
         self.heard_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+        if self.is_missed.load(Ordering::Relaxed) && self.is_missed.swap(false, Ordering::Relaxed) {
+            self.core.heartbeat.schedule(self.record.id, self.core.now());
+        }
+    }
+
+    /// The client counts as away: as soon as it is heard the state machine is to hear of it too.
+    pub(crate) fn miss(&self) {
+        self.is_missed.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn bytes_written(&self) -> u64 {

@@ -16,7 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{
     Link,
-    link::{End, Step},
+    link::{End, Says, Step},
 };
 
 /// The body of every response that Heliostat gives.
@@ -65,7 +65,7 @@ impl StreamBody {
         }
         self.link.register(context.waker());
         if let Some(bytes) = self.preamble.take() {
-            self.link.wrote(bytes.len());
+            self.link.wrote(bytes.len(), Says::Something);
             return Poll::Ready(Some(bytes));
         }
         match self.link.kind {
@@ -80,7 +80,7 @@ impl StreamBody {
     fn poll_stream(&mut self) -> Poll<Option<Bytes>> {
         let due = self.link.due();
         if let Some(bytes) = &due.bytes {
-            self.link.wrote(bytes.len());
+            self.link.wrote(bytes.len(), due.says);
         }
         if due.end == End::Yes {
             self.end(Input::Lost(self.link.id));
@@ -95,11 +95,11 @@ impl StreamBody {
     fn poll_answer(&mut self) -> Poll<Option<Bytes>> {
         match self.link.step() {
             Step::KeepAlive(bytes) => {
-                self.link.wrote(bytes.len());
+                self.link.wrote(bytes.len(), Says::Nothing);
                 Poll::Ready(Some(bytes))
             }
             Step::Send(bytes) | Step::SendAndEnd(bytes) => {
-                self.link.wrote(bytes.len());
+                self.link.wrote(bytes.len(), Says::Something);
                 self.end(Input::Answered(self.link.id));
                 Poll::Ready(Some(bytes))
             }

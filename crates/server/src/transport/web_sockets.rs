@@ -27,7 +27,12 @@ use tungstenite::{
     protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode},
 };
 
-use super::{Framing, Link, doorbell::Doorbell, io::Io, link::End};
+use super::{
+    Framing, Link,
+    doorbell::Doorbell,
+    io::Io,
+    link::{End, Says},
+};
 use crate::{application::Received, trace};
 
 /// tungstenite's default of 128 KiB per socket would be thirty times the memory budget (design 7).
@@ -38,6 +43,8 @@ const KEEP_BACKLOG: usize = 4 * 1024;
 const MAX_CONCURRENT_CALLS: usize = 128;
 /// An empty ping: every client answers by itself, and no application hears of it.
 const PING: &[u8] = &[0x89, 0x00];
+/// What an idle client gets: two frames, one write.
+const KEEP_ALIVE_AND_PING: &[u8] = b"\x81\x02{}\x89\x00";
 /// How long the client may take to answer our close frame (spec 6.2).
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 /// How long the client may take to read what was on its way when the server ended the socket. Who does not read is cut off.
@@ -265,17 +272,23 @@ impl Socket {
             if due.end == End::Yes {
                 state.phase = Phase::Ending;
             }
-            let ping = link.takes_ping().then(|| Bytes::from_static(PING));
             if due.bytes.is_some() || !replies.is_empty() {
                 let frames = replies.iter().chain(&due.bytes);
-                link.wrote(frames.map(Bytes::len).sum());
+                let says = if replies.is_empty() { due.says } else { Says::Something };
+                link.wrote(frames.map(Bytes::len).sum(), says);
             }
-            match (due.bytes, ping) {
-                (None, None) if replies.is_empty() => break,
-                (Some(bytes), None) if replies.is_empty() => state.send(bytes),
-                (bytes, ping) => {
-                    let frames = replies.iter().chain(&bytes).chain(&ping);
-                    frames.for_each(|frame| state.backlog.extend_from_slice(frame));
+            let last = match (due.bytes, link.takes_ping()) {
+                (None, false) => None,
+                (Some(bytes), false) => Some(bytes),
+                (None, true) => Some(Bytes::from_static(PING)),
+                (Some(_), true) if due.says == Says::Nothing => Some(Bytes::from_static(KEEP_ALIVE_AND_PING)),
+                (Some(bytes), true) => Some([&*bytes, PING].concat().into()),
+            };
+            match last {
+                None if replies.is_empty() => break,
+                Some(frames) if replies.is_empty() => state.send(frames),
+                last => {
+                    replies.iter().chain(&last).for_each(|frame| state.backlog.extend_from_slice(frame));
                 }
             }
         }
@@ -453,4 +466,15 @@ impl State {
 
 fn violation(code: CloseCode, reason: &'static str) -> News {
     News::Violation(CloseFrame { code, reason: reason.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_client_gets_its_keep_alive_and_a_ping() {
+        let keep_alive = Framing::WebSocket.keep_alive().unwrap();
+        assert_eq!(KEEP_ALIVE_AND_PING, [keep_alive, PING].concat());
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use heliostat::{ConnectionId, TransportKind};
+use heliostat::{ConnectionId, ConnectionState, TransportKind};
 
 use crate::{
     actor::{ACT, stage},
-    session::Session,
+    session::{Heard, Session},
     site::Site,
 };
 
@@ -92,12 +92,45 @@ async fn a_half_open_web_socket_and_a_dismissal() {
     insta::assert_snapshot!(told(&site, &session), @r"
     +0s Transport 1: Opened, connect over webSockets
     +0s SignalR: Connected, the client has started
-    +20s Physical 1: Cut, nothing was heard for two keep-alives
-    +20s Transport 2: Opened, reconnect over webSockets
-    +20s SignalR: Reconnected, the client has come back
-    +20s Transport 2: Ended, the client was told to stop
-    +20s SignalR: Disconnected, the application sent the client away
+    +20s Physical 1: Silent, nothing was heard for two keep-alives; the client counts as away
+    +25s Transport 2: Opened, reconnect over webSockets
+    +25s Transport 1: Ended, a newer one took its place
+    +25s SignalR: Reconnected, the client has come back
+    +25s Transport 2: Ended, the client was told to stop
+    +25s SignalR: Disconnected, the application sent the client away
     ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_web_socket_that_is_heard_again_and_then_never() {
+    let (site, log) = stage();
+    let session = Session::new(&site, ACT, TransportKind::WebSockets).await;
+    let mut channel = session.begin().await;
+    let state = || site.server.connection(ConnectionId::parse(&session.id).unwrap()).unwrap().state;
+    channel.socket().go_deaf();
+    channel.during(Duration::from_secs(25)).await;
+    assert!(matches!(state(), ConnectionState::Away { .. }), "{:?}", state());
+
+    site.server.persistent(ACT).unwrap().broadcast("meanwhile").unwrap();
+    channel.send("echo there").await;
+    assert_eq!(channel.messages(2).await, ["meanwhile", "there"]);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(state(), ConnectionState::Connected, "at once, not with the next keep-alive");
+
+    while channel.hear().await != Heard::Cut {}
+    insta::assert_snapshot!(told(&site, &session), @r"
+    +0s Transport 1: Opened, connect over webSockets
+    +0s SignalR: Connected, the client has started
+    +20s Physical 1: Silent, nothing was heard for two keep-alives; the client counts as away
+    +25s Physical 1: HeardAgain, the client is there
+    +45s Physical 1: Silent, nothing was heard for two keep-alives; the client counts as away
+    +80s Physical 1: Cut, nothing was heard until the time to come back was over
+    +80s SignalR: Disconnected, the client did not come back in time
+    ");
+    let metrics = site.server.metrics();
+    assert_eq!((metrics.connections_silent_total, metrics.connections_heard_again_total), (2, 1));
+    let lifetime = log.lines().into_iter().filter(|line| !line.starts_with("received")).collect::<Vec<_>>();
+    assert_eq!(lifetime, ["connected -", "disconnected - TimedOut"], "nobody heard of it");
 }
 
 #[tokio::test(start_paused = true)]
