@@ -5,6 +5,7 @@
 //! configuration.
 
 mod config;
+mod crank;
 mod demo;
 mod file_limit;
 mod listener;
@@ -39,6 +40,7 @@ struct Arguments {
 enum Command {
     Serve(Box<Serve>),
     Simulate(simulate::Simulate),
+    Crank(Box<crank::Crank>),
     Connections(Connections),
     #[command(name = "timeline")]
     Timeline(TimelineOf),
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
             None => ExitCode::from(REFUSED),
         },
         Ok(Arguments { command: Command::Simulate(arguments) }) => simulate::run_seeds(&arguments),
+        Ok(Arguments { command: Command::Crank(crank) }) => crank.run(),
         Ok(Arguments { command: Command::Connections(connections) }) => told(connections.run()),
         Ok(Arguments { command: Command::Timeline(timeline) }) => told(timeline.run()),
         Err(error) => refused_by_parser(&error),

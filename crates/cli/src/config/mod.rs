@@ -7,7 +7,7 @@
 
 mod address;
 mod byte_size;
-mod duration;
+pub(crate) mod duration;
 mod error;
 mod file;
 mod keep_alive;

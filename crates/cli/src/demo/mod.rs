@@ -2,11 +2,12 @@
 //!
 //! Each shows one thing. [`chat`] groups and lifetime, [`stocks`] messages from outside a hub, [`shape`] many small
 //! messages joined into few, [`echo`] a persistent connection without hubs, and [`diagnostics`] every kind of call
-//! there is, so that a client can be tested against it.
+//! there is, so that a client can be tested against it. [`load`] is for measuring.
 
 pub(crate) mod chat;
 pub(crate) mod diagnostics;
 pub(crate) mod echo;
+pub(crate) mod load;
 pub(crate) mod shape;
 pub(crate) mod stocks;
 
@@ -16,6 +17,7 @@ use heliostat::{Request, Server, UserId};
 
 use chat::ChatHub;
 use diagnostics::DiagnosticsHub;
+use load::LoadHub;
 use shape::{Canvas, MoveShapeHub};
 use stocks::{Market, StockTickerHub};
 
@@ -24,34 +26,35 @@ use stocks::{Market, StockTickerHub};
 pub(crate) struct About {
     pub(crate) hub: &'static str,
     pub(crate) purpose: &'static str,
-    pub(crate) page: &'static str,
+    /// `None` for a hub that no page shows.
+    pub(crate) page: Option<&'static str>,
     pub(crate) methods: &'static [&'static str],
 }
 
 /// The demo hubs, in the order of the start page. A test of the binary holds the methods against the proxy script.
-pub(crate) const HUBS: [About; 4] = [
+pub(crate) const HUBS: [About; 5] = [
     About {
         hub: "ChatHub",
         purpose: "Rooms, who is in them, and what is said there.",
-        page: "/chat",
+        page: Some("/chat"),
         methods: &["join(room)", "leave(room)", "rename(name)", "say(room, text)", "who(room)"],
     },
     About {
         hub: "StockTickerHub",
         purpose: "Quotes pushed by a task outside any hub.",
-        page: "/stocks",
+        page: Some("/stocks"),
         methods: &["closeMarket()", "getAllStocks()", "getMarketState()", "openMarket()", "reset()"],
     },
     About {
         hub: "MoveShapeHub",
         purpose: "One shape, moved by everybody; many moves in, few out.",
-        page: "/shape",
+        page: Some("/shape"),
         methods: &["moveShape(place)", "whereIsIt()"],
     },
     About {
         hub: "DiagnosticsHub",
         purpose: "Every kind of call there is, to test a client with.",
-        page: "/diagnostics",
+        page: Some("/diagnostics"),
         methods: &[
             "add(a, b)",
             "bumpCounter()",
@@ -75,6 +78,18 @@ pub(crate) const HUBS: [About; 4] = [
             "whoAmI()",
         ],
     },
+    About {
+        hub: "LoadHub",
+        purpose: "What `heliostat crank` drives to see how much a server can carry.",
+        page: None,
+        methods: &[
+            "broadcast(text)",
+            "echo(value)",
+            "join(group)",
+            "joinMany(names)",
+            "sendToGroup(group, text)",
+        ],
+    },
 ];
 
 /// The hubs, and the tasks that some of them need.
@@ -92,6 +107,7 @@ impl Demo {
             .hub(StockTickerHub::new(self.market.clone()))
             .hub(MoveShapeHub::new(self.canvas.clone()))
             .hub(DiagnosticsHub::default())
+            .hub(LoadHub)
             .user_id(visitor)
     }
 

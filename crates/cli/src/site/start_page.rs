@@ -112,12 +112,13 @@ fn hubs() -> String {
         let wide = if about.methods.len() > 10 { " wide" } else { "" };
         let methods: String =
             about.methods.iter().map(|method| format!("<li>{}</li>", code(method))).collect();
+        let link = about.page.map(|page| format!("<a href=\"{}\">Open the demo</a>", escape(page)));
         format!(
             "      <article class=\"panel card{wide}\"><h3>{}</h3><p>{}</p><ul aria-label=\"Methods\">{methods}</ul>\
-             <a href=\"{}\">Open the demo</a></article>\n",
+             {}</article>\n",
             escape(about.hub),
             escape(about.purpose),
-            escape(about.page),
+            link.unwrap_or_default(),
         )
     };
     demo::HUBS.iter().map(card).collect()
