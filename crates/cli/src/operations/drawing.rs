@@ -11,12 +11,13 @@
 
 use std::fmt::Write;
 
+use heliostat::What;
 use serde::Deserialize;
 
 /// Events further apart than this have a line of bars between them, in milliseconds.
 const PAUSE: u64 = 1_000;
 
-const LEGEND: &str = "SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open";
+const LEGEND: &str = "SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open, ┊ silent";
 
 /// What the operators' endpoint says.
 #[derive(Debug, Deserialize)]
@@ -39,27 +40,21 @@ struct Event {
     transport_connection: Option<u32>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-enum What {
-    Connected,
-    Reconnected,
-    Disconnected,
-    MessagesLost,
-    Opened,
-    Answered,
-    Polled,
-    Ended,
-    Lost,
-    Cut,
-}
-
 /// The bars as they are between two events.
 #[derive(Clone, Copy, Debug)]
 struct Bars {
     signalr: Logical,
     /// The transport connection that is open, with its physical connection.
     open: Option<u32>,
+    heard: Heard,
+}
+
+/// Whether anything is heard on the physical connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Yes,
+    /// Not for so long that the client counts as away.
+    No,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +74,7 @@ pub(super) fn draw(timeline: &Timeline) -> String {
     if timeline.forgotten > 0 {
         let _ = writeln!(drawing, "({} earlier events are forgotten)", timeline.forgotten);
     }
-    let mut bars = Bars { signalr: Logical::Nothing, open: None };
+    let mut bars = Bars { signalr: Logical::Nothing, open: None, heard: Heard::Yes };
     let mut last: Option<u64> = None;
     for event in &timeline.events {
         if last.is_some_and(|last| last + PAUSE <= event.offset) {
@@ -125,7 +120,11 @@ impl Event {
             What::Polled => "polled",
             What::Ended => "ended",
             What::Lost => "lost",
+            What::Silent => "silent",
+            What::HeardAgain => "heard again",
             What::Cut => "cut",
+            // Of a newer server.
+            _ => "something else",
         };
         format!("{link}{what}{count}: {}", self.cause)
     }
@@ -139,8 +138,12 @@ impl Bars {
             Logical::Connected => '┃',
             Logical::Away => '┊',
         };
-        let below = if self.open.is_some() { '│' } else { ' ' };
-        [signalr, below, below]
+        let [transport, physical] = match (self.open, self.heard) {
+            (None, _) => [' ', ' '],
+            (Some(_), Heard::Yes) => ['│', '│'],
+            (Some(_), Heard::No) => ['│', '┊'],
+        };
+        [signalr, transport, physical]
     }
 
     /// Takes an event in and says how its own line looks.
@@ -150,7 +153,7 @@ impl Bars {
             What::Disconnected => self.mark('■', Logical::Nothing),
             What::MessagesLost => self.mark('!', self.signalr),
             What::Opened => {
-                self.open = event.transport_connection;
+                (self.open, self.heard) = (event.transport_connection, Heard::Yes);
                 self.signalr = match self.signalr {
                     Logical::Nothing | Logical::Connecting => Logical::Connecting,
                     Logical::Away | Logical::Connected => Logical::Connected,
@@ -164,12 +167,24 @@ impl Bars {
                 [signalr, '↻', '↻']
             }
             // An older one that ends late, because a newer one took its place.
-            What::Answered | What::Ended | What::Lost | What::Cut
+            What::Answered | What::Ended | What::Lost | What::Cut | What::Silent | What::HeardAgain
                 if self.open != event.transport_connection =>
             {
                 self.signs()
             }
             What::Answered => self.close(['┴', '┴']),
+            What::Silent => {
+                self.heard = Heard::No;
+                self.leave();
+                self.with_physical('?')
+            }
+            What::HeardAgain => {
+                self.heard = Heard::Yes;
+                if self.signalr == Logical::Away {
+                    self.signalr = Logical::Connected;
+                }
+                self.with_physical('│')
+            }
             What::Ended => {
                 let signs = self.close(['┴', '┴']);
                 self.leave();
@@ -180,6 +195,7 @@ impl Bars {
                 self.leave();
                 signs
             }
+            _ => self.signs(),
         }
     }
 
@@ -192,6 +208,11 @@ impl Bars {
     fn close(&mut self, [transport, physical]: [char; 2]) -> Signs {
         let [signalr, ..] = self.signs();
         self.open = None;
+        [signalr, transport, physical]
+    }
+
+    fn with_physical(self, physical: char) -> Signs {
+        let [signalr, transport, _] = self.signs();
         [signalr, transport, physical]
     }
 
@@ -222,26 +243,57 @@ mod tests {
     }
 
     #[test]
-    fn t1_an_interruption_that_keep_alive_notices() {
+    fn a_web_socket_that_is_silent_is_heard_again_and_is_silent_for_good() {
         insta::assert_snapshot!(drawn(&[
             (0, 1, "opened", "connect over webSockets"),
             (20, 0, "connected", "the client has started"),
-            (20_020, 1, "cut", "nothing was heard for two keep-alives"),
-            (27_000, 2, "opened", "reconnect over webSockets"),
-            (27_000, 0, "reconnected", "the client has come back"),
-            (40_000, 2, "ended", "the client stopped"),
-            (40_000, 0, "disconnected", "the client stopped"),
+            (20_020, 1, "silent", "nothing was heard for two keep-alives; the client counts as away"),
+            (24_000, 1, "heardAgain", "the client is there"),
+            (44_000, 1, "silent", "nothing was heard for two keep-alives; the client counts as away"),
+            (50_000, 1, "cut", "nothing was heard until the time to come back was over"),
+            (50_000, 0, "disconnected", "the client did not come back in time"),
         ]), @r"
         connection c0ffee
-        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open
+        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open, ┊ silent
 
                                SignalR  transport physical
         10:00:00.000       +0s    :         ┬        ┬      1 opened: connect over webSockets
         10:00:00.020   +0.020s    ●         │        │      connected: the client has started
                                   ┃         │        │
-        10:00:20.020  +20.020s    ┃         ┴        ✕      1 cut: nothing was heard for two keep-alives
-                                  ┊
+        10:00:20.020  +20.020s    ┊         │        ?      1 silent: nothing was heard for two keep-alives; the client counts as away
+                                  ┊         │        ┊
+        10:00:24.000      +24s    ┃         │        │      1 heard again: the client is there
+                                  ┃         │        │
+        10:00:44.000      +44s    ┊         │        ?      1 silent: nothing was heard for two keep-alives; the client counts as away
+                                  ┊         │        ┊
+        10:00:50.000      +50s    ┊         ┴        ✕      1 cut: nothing was heard until the time to come back was over
+        10:00:50.000      +50s    ■                         disconnected: the client did not come back in time
+        ");
+    }
+
+    #[test]
+    fn t1_an_interruption_that_keep_alive_notices() {
+        insta::assert_snapshot!(drawn(&[
+            (0, 1, "opened", "connect over webSockets"),
+            (20, 0, "connected", "the client has started"),
+            (20_020, 1, "silent", "nothing was heard for two keep-alives; the client counts as away"),
+            (27_000, 2, "opened", "reconnect over webSockets"),
+            (27_000, 1, "ended", "a newer one took its place"),
+            (27_000, 0, "reconnected", "the client has come back"),
+            (40_000, 2, "ended", "the client stopped"),
+            (40_000, 0, "disconnected", "the client stopped"),
+        ]), @r"
+        connection c0ffee
+        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open, ┊ silent
+
+                               SignalR  transport physical
+        10:00:00.000       +0s    :         ┬        ┬      1 opened: connect over webSockets
+        10:00:00.020   +0.020s    ●         │        │      connected: the client has started
+                                  ┃         │        │
+        10:00:20.020  +20.020s    ┊         │        ?      1 silent: nothing was heard for two keep-alives; the client counts as away
+                                  ┊         │        ┊
         10:00:27.000      +27s    ┃         ┬        ┬      2 opened: reconnect over webSockets
+        10:00:27.000      +27s    ┃         │        │      1 ended: a newer one took its place
         10:00:27.000      +27s    ●         │        │      reconnected: the client has come back
                                   ┃         │        │
         10:00:40.000      +40s    ┃         ┴        ┴      2 ended: the client stopped
@@ -258,7 +310,7 @@ mod tests {
             (33_000, 0, "disconnected", "the client did not come back in time"),
         ]), @r"
         connection c0ffee
-        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open
+        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open, ┊ silent
 
                                SignalR  transport physical
         10:00:00.000       +0s    :         ┬        ┬      1 opened: connect over serverSentEvents
@@ -283,7 +335,7 @@ mod tests {
             (31_500, 0, "messagesLost", "it was away for too long"),
         ]), @r"
         connection c0ffee
-        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open
+        SignalR: : connecting, ┃ connected, ┊ away; transport and physical: │ open, ┊ silent
 
                                SignalR  transport physical
         10:00:00.000       +0s    :         ┬        ┬      1 opened: connect over longPolling
