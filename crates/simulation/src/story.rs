@@ -17,8 +17,9 @@
 //! # Ok::<(), heliostat_simulation::StoryError>(())
 //! ```
 //!
-//! The first line may set `disconnect`, `keep-alive` and `connection`, name two `servers A and B`, and `show away`: when a
-//! server counts a silent client as away, of which no application hears. Steps:
+//! The first line may set `disconnect`, `keep-alive` and `connection`, name two `servers A and B` and two
+//! `clients C and D`, and `show away`: when a server counts a silent client as away, of which no application hears.
+//! Steps, which the second client takes with its name before them (`D: start`):
 //!
 //! - `start`, `stop`, `call`: what the client's application does; with `start at B` the start request goes astray
 //! - `publish "x"`, `publish to group 1 "x"`, `join 1`, `leave 1`, `disconnect`: what the server's does
@@ -39,15 +40,14 @@ use heliostat_proto::connection::{KeepAlive, Timeouts};
 use heliostat_proto::transport_kind::TransportKind;
 
 use crate::faults::Noticed;
-use crate::message::{Body, Group, ServerNumber, Target};
+use crate::message::{Body, ClientNumber, ConnectionNumber, Group, ServerNumber, Target};
+use crate::network::Wire;
 use crate::process::Tells;
 use crate::timeline::{Line, What, Who};
 use crate::world::{Settings, World};
 
 /// What a story of this teller begins with.
 const OPENING_WORDS: &str = "both machines on ";
-/// The client of a story.
-const CLIENT: usize = 0;
 /// Where the server's side begins.
 const RIGHT: usize = 52;
 
@@ -91,7 +91,8 @@ pub fn tell(text: &str) -> Result<String, StoryError> {
         text.lines().find_map(|line| line.strip_prefix(OPENING_WORDS)).ok_or(StoryError::NoOpening)?;
     let mut parts = opening.split(';').map(str::trim);
     let transports = parts.next().unwrap_or_default();
-    let mut stage = Stage { timeouts: Timeouts::default(), servers: vec!['S'], shown: Shown::Heard };
+    let mut stage =
+        Stage { timeouts: Timeouts::default(), servers: vec!['S'], clients: vec!['C'], shown: Shown::Heard };
     for setting in parts {
         stage.set(setting).map_err(|why| StoryError::Setting { setting: setting.to_owned(), why })?;
     }
@@ -140,6 +141,7 @@ fn together(tellers: &mut [Teller]) -> String {
 struct Stage {
     timeouts: Timeouts,
     servers: Vec<char>,
+    clients: Vec<char>,
     shown: Shown,
 }
 
@@ -159,6 +161,10 @@ impl Stage {
         let changed = match (name, value) {
             ("servers", "A and B") => {
                 self.servers = vec!['A', 'B'];
+                Ok(timeouts)
+            }
+            ("clients", "C and D") => {
+                self.clients = vec!['C', 'D'];
                 Ok(timeouts)
             }
             ("show", "away") => {
@@ -187,6 +193,7 @@ struct Teller {
     world: World,
     kind: TransportKind,
     names: Vec<char>,
+    clients: Vec<char>,
     shown: Shown,
     calls: u32,
 }
@@ -203,19 +210,29 @@ impl Teller {
                 repeats: 0,
                 strays: 0,
                 logs_die: false,
-                client_rates: vec![1000],
+                client_rates: vec![1000; stage.clients.len()],
                 server_rates: vec![1000; stage.servers.len()],
             },
             0,
         );
         world.clients_start_again = false;
-        world.clients[CLIENT].server = Some(0);
-        Self { world, kind, names: stage.servers.clone(), shown: stage.shown, calls: 0 }
+        for client in &mut world.clients {
+            client.server = Some(0);
+        }
+        let (names, clients) = (stage.servers.clone(), stage.clients.clone());
+        Self { world, kind, names, clients, shown: stage.shown, calls: 0 }
     }
 
     fn step(&mut self, step: &str) -> Result<(), StoryError> {
         let words: Vec<&str> = step.split_whitespace().collect();
-        self.act(&words).ok_or_else(|| StoryError::Step { step: step.to_owned() })?;
+        let acts = match words.as_slice() {
+            [name, words @ ..] if name.ends_with(':') => {
+                let client = self.clients.iter().position(|client| format!("{client}:") == *name);
+                client.and_then(|client| self.act(client, words))
+            }
+            words => self.act(0, words),
+        };
+        acts.ok_or_else(|| StoryError::Step { step: step.to_owned() })?;
         self.world.run_until(self.world.now);
         match self.world.failure.take() {
             Some(why) => Err(StoryError::Broken { step: step.to_owned(), why: why.to_string() }),
@@ -223,25 +240,25 @@ impl Teller {
         }
     }
 
-    fn act(&mut self, words: &[&str]) -> Option<()> {
+    fn act(&mut self, client: ClientNumber, words: &[&str]) -> Option<()> {
         let world = &mut self.world;
         match words {
             ["start", "at", server] => {
-                world.clients[CLIENT].starts_at =
+                world.clients[client].starts_at =
                     self.names.iter().position(|name| name.to_string() == *server);
-                world.client_handles(CLIENT, Input::Start);
+                world.client_handles(client, Input::Start);
             }
-            ["start"] => world.client_handles(CLIENT, Input::Start),
-            ["stop"] => world.client_handles(CLIENT, Input::Stop),
+            ["start"] => world.client_handles(client, Input::Start),
+            ["stop"] => world.client_handles(client, Input::Stop),
             ["call"] => {
                 self.calls += 1;
-                world.client_calls(CLIENT, self.calls);
+                world.client_calls(client, self.calls);
             }
             ["advance", duration] => world.run_until(world.now + time(duration).ok()?),
-            ["interrupt", duration] => world.interrupt(CLIENT, world.now + time(duration).ok()?),
-            ["sleep", duration] => world.pause_client(CLIENT, time(duration).ok()?),
-            ["client", "dies"] => world.kill_client(CLIENT),
-            ["cut"] => world.cut_carrier(CLIENT, Noticed::Nobody, Duration::ZERO),
+            ["interrupt", duration] => world.interrupt(client, world.now + time(duration).ok()?),
+            ["sleep", duration] => world.pause_client(client, time(duration).ok()?),
+            ["client", "dies"] => world.kill_client(client),
+            ["cut"] => world.cut_carrier(client, Noticed::Nobody, Duration::ZERO),
             ["cut", "seen", "by", who] => {
                 let noticed = match *who {
                     "client" => Noticed::Client,
@@ -249,12 +266,12 @@ impl Teller {
                     "both" => Noticed::Both,
                     _ => return None,
                 };
-                world.cut_carrier(CLIENT, noticed, Duration::ZERO);
+                world.cut_carrier(client, noticed, Duration::ZERO);
             }
             ["publish", text @ ..] if !text.is_empty() => self.publish(text)?,
-            ["join", group] => world.change_group(CLIENT, Body::Join(parse_group(group)?)),
-            ["leave", group] => world.change_group(CLIENT, Body::Leave(parse_group(group)?)),
-            ["disconnect"] => world.disconnect(CLIENT),
+            ["join", group] => world.change_group(client, Body::Join(parse_group(group)?)),
+            ["leave", group] => world.change_group(client, Body::Leave(parse_group(group)?)),
+            ["disconnect"] => world.disconnect(client),
             [server, rest @ ..] => {
                 let server = self.names.iter().position(|name| name.to_string() == *server)?;
                 self.act_on(server, rest)?;
@@ -313,9 +330,9 @@ impl Teller {
             | What::Cut(_)
             | What::Notices(_)
             | What::DeliveredOrder(_) => return None,
-            What::Connected(_) => "OnConnected".to_owned(),
-            What::Reconnected(_) => "OnReconnected".to_owned(),
-            What::Disconnected(_, reason) => format!("OnDisconnected({reason:?})"),
+            What::Connected(of) => format!("OnConnected{}", self.of(*of)),
+            What::Reconnected(of) => format!("OnReconnected{}", self.of(*of)),
+            What::Disconnected(of, reason) => format!("OnDisconnected({reason:?}){}", self.of(*of)),
             What::Lost(_, count) => format!("reports {count} lost"),
             What::Gap(_) => "reports a gap".to_owned(),
             What::Misses(_) | What::HearsAgain(_) if self.shown == Shown::Heard => return None,
@@ -343,7 +360,10 @@ impl Teller {
         let time = format!("{}s", (time * 10.0).round() / 10.0);
         let mut line = String::new();
         let result = match who {
-            Who::Client(_) => write!(line, "{time:<8} C: {words}"),
+            Who::Client(client) => {
+                let name = self.clients.get(*client).copied().unwrap_or('C');
+                write!(line, "{time:<8} {name}: {words}")
+            }
             Who::Server(server) => {
                 let name = self.names.get(*server).copied().unwrap_or('S');
                 write!(line, "{time:<RIGHT$}{name}: {words}")
@@ -351,6 +371,13 @@ impl Teller {
             Who::Network => write!(line, "{time:<8} ~~~ {words}"),
         };
         result.ok().map(|()| line)
+    }
+
+    /// Whose connection it is, if there is more than one client.
+    fn of(&self, connection: ConnectionNumber) -> String {
+        let carries = |wire: &&Wire| wire.connection == connection;
+        let client = self.world.wires.iter().rfind(carries).and_then(|wire| self.clients.get(wire.client));
+        client.filter(|_| self.clients.len() > 1).map_or_else(String::new, |client| format!(" of {client}"))
     }
 }
 
