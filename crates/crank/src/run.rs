@@ -169,7 +169,8 @@ impl<'a> Conductor<'a> {
         loop {
             let counters = &self.shared.counters;
             let (delivered, back) = (counters.delivered.value(), counters.back.value());
-            let has_all = self.shared.outstanding() == 0 && back >= counters.cut.value();
+            let is_sent = counters.finished.value() >= u64::from(self.plan.threads);
+            let has_all = is_sent && self.shared.outstanding() == 0 && back >= counters.cut.value();
             if has_all || patience.is_over(delivered + back, self.shared.now()) {
                 break;
             }

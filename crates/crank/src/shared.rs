@@ -77,6 +77,8 @@ pub(crate) struct Counters {
     pub(crate) cut: Counter,
     pub(crate) back: Counter,
     pub(crate) retries: Counter,
+    /// Threads that have sent all that was due.
+    pub(crate) finished: Counter,
 }
 
 /// Nanoseconds since the run began, of instants that a phase decides.
@@ -110,10 +112,6 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a run begins here; nowhere else is the clock read but in `now`"
-    )]
     pub(crate) fn new(plan: &Plan) -> Self {
         let groups = if plan.has_groups() { plan.groups } else { 0 };
         let zeros = |count: u32| (0..count).map(|_| AtomicU32::new(0)).collect();

@@ -119,7 +119,9 @@ impl Report {
 fn server_rows(server: &ServerUse) -> Vec<(&'static str, String)> {
     let mut rows = Vec::new();
     let per = |each: Option<Duration>, what: &str| {
-        each.map(|each| format!(", {} per {what}", time(each))).unwrap_or_default()
+        // Less than a tick of the kernel's clock is not known to be anything.
+        let known = each.filter(|each| !each.is_zero());
+        known.map(|each| format!(", {} per {what}", time(each))).unwrap_or_default()
     };
     rows.push((
         "server CPU",

@@ -36,7 +36,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, WireErro
     let Some(payload) = bytes.get(head..end) else { return Ok(None) };
     let frame = match first {
         0x81 | 0x82 => Frame::Text(payload),
-        0x01 | 0x02 | 0x00 => Frame::Part(payload),
+        0x00..=0x02 => Frame::Part(payload),
         0x80 => Frame::LastPart(payload),
         0x88 => Frame::Close,
         0x89 => Frame::Ping(payload),

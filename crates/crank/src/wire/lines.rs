@@ -6,7 +6,10 @@ use heliostat_proto::transport_kind::TransportKind;
 pub(crate) fn text_of(kind: TransportKind, line: &[u8]) -> Option<&[u8]> {
     let line = line.trim_ascii();
     match kind {
-        TransportKind::ServerSentEvents => line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start),
+        // The first event is a word, not a message (6.3).
+        TransportKind::ServerSentEvents => {
+            line.strip_prefix(b"data:").map(<[u8]>::trim_ascii_start).filter(|text| *text != b"initialized")
+        }
         TransportKind::ForeverFrame => line.strip_prefix(b"<script>r(c, ")?.strip_suffix(b");</script>"),
         TransportKind::WebSockets | TransportKind::LongPolling => None,
     }
@@ -57,6 +60,7 @@ mod tests {
         let event = TransportKind::ServerSentEvents;
         assert_eq!(text_of(event, b"data: {\"M\":[]}\r\n"), Some(&b"{\"M\":[]}"[..]));
         assert_eq!(text_of(event, b"\n"), None);
+        assert_eq!(text_of(event, b"data: initialized\n"), None);
         let frame = TransportKind::ForeverFrame;
         assert_eq!(text_of(frame, b"<script>r(c, {});</script>\n"), Some(&b"{}"[..]));
         assert_eq!(text_of(frame, b"<!DOCTYPE html><html>\n"), None);

@@ -71,7 +71,9 @@ pub(crate) struct Client {
     pub(crate) next_call: u32,
     /// Echoes asked for.
     pub(crate) echoes: u32,
-    /// Echoes that came back, so that as many may be asked for again.
+    /// Echoes that came back.
+    pub(crate) answered: u32,
+    /// Those of them of late, so that as many may be asked for again.
     pub(crate) credit: u32,
     /// A poll is complete: the next one is due.
     pub(crate) poll_due: Option<After>,
@@ -110,6 +112,7 @@ impl Client {
             line: None,
             next_call: 0,
             echoes: 0,
+            answered: 0,
             credit: 0,
             poll_due: None,
             dismissed: None,
@@ -142,13 +145,15 @@ impl Client {
         for stamp in hearing.marker.find(text) {
             marks += 1;
             let is_echo = hearing.streams.is_echo(stamp.stream);
-            let noted = match self.ledger.note(stamp) {
+            let noted = self.ledger.note(stamp);
+            let noted = match noted {
                 // Calls may overtake each other.
                 Noted::Late if is_echo => Noted::Fresh,
-                noted => noted,
+                Noted::Fresh | Noted::Late | Noted::Duplicate | Noted::Misdelivered => noted,
             };
             if is_echo {
                 self.credit += 1;
+                self.answered += 1;
                 hearing.tally.fresh.calls += 1;
             }
             hearing.tally.note(stamp, noted, hearing.now);

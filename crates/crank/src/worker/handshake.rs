@@ -95,6 +95,8 @@ impl Worker {
                 let Self { clients, tally, marker, plan, streams, .. } = self;
                 let Some(client) = clients.get_mut(job.client) else { return };
                 let dialect = plan.dialect.as_ref();
+                tally.fresh.reads += 1;
+                tally.fresh.bytes += body.len() as u64;
                 // A reply has no place in the stream of messages.
                 let mut hearing =
                     Hearing { marker, dialect, tally, streams: *streams, keeps_place: false, now };

@@ -7,7 +7,7 @@ use super::{
     client::{Role, Stage},
     handshake::group_name,
 };
-use crate::{Pace, Plan, Scenario, dialect::Call, marker::Stamp, pacer::Schedule};
+use crate::{Pace, Plan, Scenario, dialect::Call, marker::Stamp, pacer::Schedule, shared::nanoseconds};
 
 /// Messages sent in one turn of the loop, so that what arrives is not kept waiting.
 const PER_TURN: usize = 256;
@@ -23,6 +23,8 @@ pub(crate) struct Load {
     published: u64,
     asked: usize,
     pub(super) has_stormed: bool,
+    /// All that was due has been sent.
+    pub(super) is_finished: bool,
     payload: String,
     pub(super) text: String,
 }
@@ -45,6 +47,7 @@ impl Load {
             published: 0,
             asked: 0,
             has_stormed: false,
+            is_finished: false,
             payload: String::new(),
             text: String::new(),
         }
@@ -62,8 +65,14 @@ impl Load {
         };
         let scenario = plan.scenario;
         // One thread publishes; all ask for echoes and connect.
-        let main =
-            rate.map(|rate| Schedule::new(from, if scenario.publishes() { rate } else { rate / threads }));
+        let main = match scenario {
+            Scenario::Idle | Scenario::Echo => None,
+            Scenario::Connect => rate.map(|rate| rate / threads),
+            Scenario::Broadcast | Scenario::Groups | Scenario::Storm | Scenario::Soak => {
+                rate.filter(|_| self.share.thread == 0)
+            }
+        };
+        let main = main.map(|rate| Schedule::new(from, rate));
         let echoes = matches!(scenario, Scenario::Echo | Scenario::Soak);
         let echo = rate.filter(|_| echoes).map(|rate| Schedule::new(from, rate / threads));
         let churn = (scenario == Scenario::Soak).then(|| Schedule::new(from, CHURN));
@@ -72,10 +81,18 @@ impl Load {
 }
 
 impl Worker {
-    /// Sends what is due.
+    /// Sends what is due. What was due before the end is sent after it, if the generator is late, within its patience.
     pub(super) fn produce(&mut self, now: u64) {
-        let from = self.shared.moments.load_from.load(Ordering::Acquire);
-        if from > now || self.shared.moments.load_until.load(Ordering::Acquire) <= now {
+        let moments = &self.shared.moments;
+        let from = moments.load_from.load(Ordering::Acquire);
+        if from > now || self.load.is_finished {
+            return;
+        }
+        let until = moments.load_until.load(Ordering::Acquire);
+        let is_late = now >= until.saturating_add(nanoseconds(self.plan.patience));
+        if now >= until && (is_late || self.next_due().is_none_or(|due| due >= until)) {
+            self.load.is_finished = true;
+            self.shared.counters.finished.add(1);
             return;
         }
         if self.load.begun.is_none() {
@@ -106,19 +123,18 @@ impl Worker {
     /// When something is due next, if that is a matter of time.
     pub(super) fn next_due(&self) -> Option<u64> {
         let schedules = self.load.begun.as_ref()?;
-        let main = schedules
-            .main
-            .as_ref()
-            .filter(|_| !self.publishers.is_empty() || !self.plan.scenario.publishes());
-        [main, schedules.echo.as_ref(), schedules.churn.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(Schedule::next)
-            .min()
+        let all = [&schedules.main, &schedules.echo, &schedules.churn];
+        all.into_iter().flatten().map(Schedule::next).min()
     }
 
     fn take(&mut self, now: u64, which: impl Fn(&mut Schedules) -> Option<&mut Schedule>) -> Option<u64> {
-        which(self.load.begun.as_mut()?)?.take(now)
+        let until = self.shared.moments.load_until.load(Ordering::Acquire);
+        which(self.load.begun.as_mut()?)?.take(now.min(until.saturating_sub(1)))
+    }
+
+    /// Whether a closed loop may go on.
+    fn goes_on(&self, now: u64) -> bool {
+        now < self.shared.moments.load_until.load(Ordering::Acquire)
     }
 
     /// Publishes what is due by the clock, or what there is room for.
@@ -134,7 +150,7 @@ impl Worker {
             }
             let due = match self.plan.pace {
                 Pace::Rate(_) => self.take(now, |schedules| schedules.main.as_mut()),
-                Pace::InFlight(most) => self.is_room_for(fanout, most).then_some(now),
+                Pace::InFlight(most) => (self.goes_on(now) && self.is_room_for(fanout, most)).then_some(now),
             };
             let Some(due) = due else { break };
             self.publish(publisher, stream, Due { due, now });
@@ -235,7 +251,7 @@ impl Worker {
         let Some(client) = self.clients.get_mut(index) else { return };
         let credit = std::mem::take(&mut client.credit);
         let closed = self.plan.scenario == Scenario::Echo && matches!(self.plan.pace, Pace::InFlight(_));
-        if closed && now < self.shared.moments.load_until.load(Ordering::Acquire) {
+        if closed && self.goes_on(now) {
             (0..credit).for_each(|_| self.echo(index, Due { due: now, now }));
         }
     }
@@ -285,7 +301,10 @@ impl Worker {
             }
             let due = match self.plan.pace {
                 Pace::Rate(_) => self.take(now, |schedules| schedules.main.as_mut()),
-                Pace::InFlight(most) => (self.shaking < (most / self.plan.threads).max(1)).then_some(now),
+                Pace::InFlight(most) => {
+                    let most = (most / self.plan.threads).max(1);
+                    (self.goes_on(now) && self.shaking < most).then_some(now)
+                }
             };
             let Some(due) = due else { return };
             self.leave(self.next);

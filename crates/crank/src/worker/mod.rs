@@ -136,14 +136,13 @@ impl Worker {
             let now = self.shared.now();
             match self.shared.phase() {
                 Phase::Connecting => self.connect_more(now),
-                Phase::WarmUp | Phase::Measured => self.produce(now),
-                Phase::Draining => {}
+                Phase::WarmUp | Phase::Measured | Phase::Draining => self.produce(now),
                 Phase::Leaving if self.has_left(now) => return Ok(self.outcome()),
                 Phase::Leaving => {}
             }
             self.retry_due(now);
             self.pump();
-            if let Some(due) = self.next_due() {
+            if let Some(due) = self.next_due().filter(|_| !self.load.is_finished) {
                 self.alarm.set(due, now);
             }
             match self.poll.poll(&mut events, Some(TURN)) {

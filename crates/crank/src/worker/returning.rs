@@ -21,7 +21,7 @@ impl Worker {
         client.line = None;
         let counters = &self.shared.counters;
         match client.stage {
-            stage if stage.is_shaking_hands() => {
+            Stage::Negotiating | Stage::Opening | Stage::Initialized | Stage::Starting | Stage::Joining => {
                 self.shaking = self.shaking.saturating_sub(1);
                 counters.not_connected.add(1);
                 client.stage = Stage::Gone;
@@ -37,7 +37,7 @@ impl Worker {
                 counters.retries.add(1);
                 client.stage = Stage::Away;
             }
-            _ => return,
+            Stage::Waiting | Stage::Away | Stage::Gone => return,
         }
         if client.stage == Stage::Away {
             self.retries.push(Reverse((now.saturating_add(fastrand::u64(PAUSE)), index)));
@@ -81,7 +81,9 @@ impl Worker {
 
     fn cut(&mut self, index: usize, now: u64) -> bool {
         let Some(client) = self.clients.get_mut(index) else { return false };
-        if client.role != Role::Receives || client.stage != Stage::Ready {
+        // The answer to a call that is under way would be lost with its socket: answers are not repeated (7.3).
+        let has_calls = client.answered < client.echoes;
+        if client.role != Role::Receives || client.stage != Stage::Ready || has_calls {
             return false;
         }
         client.line = None;
