@@ -16,7 +16,7 @@ use crate::connection::Connection;
 use crate::hub_connection::HubConnection;
 use crate::settings::{InFlight, Queue, Restart, Transport};
 use crate::shared::{Layer, Shared};
-use crate::tls;
+use crate::tls::{self, Strictness, Trust};
 
 /// Asks for a bearer token.
 pub(crate) type TokenProvider = Arc<
@@ -38,7 +38,7 @@ pub struct Builder<C> {
     headers: Vec<(String, String)>,
     cookies: Vec<String>,
     proxies: Proxies,
-    root_certificates: Vec<Vec<u8>>,
+    trust: Trust,
     user_agent: String,
     transport: Transport,
     pub(crate) options: Options,
@@ -53,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) restart: Restart,
     pub(crate) queue: Queue,
     pub(crate) ping_every: Option<Duration>,
+    pub(crate) call_timeout: Option<Duration>,
     pub(crate) longest_message: usize,
     pub(crate) machine: ClientSettings,
 }
@@ -108,7 +109,7 @@ impl<C> Builder<C> {
             headers: Vec::new(),
             cookies: Vec::new(),
             proxies: Proxies::OfTheEnvironment,
-            root_certificates: Vec::new(),
+            trust: Trust { root_certificates: Vec::new(), strictness: Strictness::Verify },
             user_agent: USER_AGENT.to_owned(),
             transport: Transport::Auto,
             options: Options {
@@ -118,6 +119,7 @@ impl<C> Builder<C> {
                 restart: Restart::default(),
                 queue: Queue::default(),
                 ping_every: None,
+                call_timeout: None,
                 longest_message: LONGEST_MESSAGE,
                 machine: ClientSettings::default(),
             },
@@ -180,7 +182,14 @@ impl<C> Builder<C> {
 
     /// Trusts these certificates in PEM form besides those that the system trusts.
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.root_certificates.push(pem.into());
+        self.trust.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Trusts every certificate, **so that anybody on the way can read and change everything**. For trying things out on
+    /// machines of one's own.
+    pub fn accept_invalid_certificates(mut self) -> Self {
+        self.trust.strictness = Strictness::AcceptAnything;
         self
     }
 
@@ -199,6 +208,13 @@ impl<C> Builder<C> {
     /// What becomes of calls whose answer is still out when a WebSocket breaks.
     pub fn in_flight(mut self, in_flight: InFlight) -> Self {
         self.options.in_flight = in_flight;
+        self
+    }
+
+    /// How long a call may take. Without this it may take as long as the connection lives: a server does not answer a
+    /// call over a WebSocket at all if it does not know the hub, say.
+    pub fn call_timeout(mut self, limit: Duration) -> Self {
+        self.options.call_timeout = Some(limit);
         self
     }
 
@@ -248,7 +264,7 @@ impl<C> Builder<C> {
             cookies.add_cookie_str(cookie, address.endpoint());
         }
         let mut client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::config(&self.root_certificates)?)
+            .tls_backend_preconfigured(tls::config(&self.trust)?)
             .http1_only()
             .user_agent(&self.user_agent)
             .default_headers(headers(&self.headers)?)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use heliostat_proto::connection::client::{Phase, SendRefusal};
+use heliostat_proto::connection::client::{Phase, SendRefusal, Terms};
 use heliostat_proto::negotiate::NegotiateAnswer;
 use heliostat_proto::transport_kind::TransportKind;
 use serde::Serialize;
@@ -115,7 +115,13 @@ impl Connection {
     /// Its id, from the negotiation until the end. Each start gives it a new one.
     #[must_use]
     pub fn connection_id(&self) -> Option<String> {
-        self.shared.status().id.as_deref().map(str::to_owned)
+        self.shared.status().offer.as_ref().map(|offer| offer.connection_id.as_ref().to_owned())
+    }
+
+    /// What the server offered: its version, its timeouts. From the negotiation until the end.
+    #[must_use]
+    pub fn terms(&self) -> Option<Terms> {
+        self.shared.status().offer.as_ref().map(|offer| offer.terms.clone())
     }
 
     /// The transport that carries the connection, or is to carry it next.
@@ -235,7 +241,7 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("url", &self.shared.address.endpoint().as_str())
             .field("state", &status.phase)
-            .field("id", &status.id)
+            .field("id", &status.offer.map(|offer| offer.connection_id))
             .field("transport", &status.transport)
             .finish_non_exhaustive()
     }

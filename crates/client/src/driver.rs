@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use heliostat_proto::connection::LinkId;
 use heliostat_proto::connection::client::{Answer, ClientConnection, Input, Phase, StartAnswer, Turn};
+use heliostat_proto::negotiate::Welcome;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Interval, sleep_until};
@@ -65,9 +66,12 @@ impl Whose {
     }
 }
 
+/// What the machine is told of a negotiation, and what is kept of it.
+type Negotiation = Result<(Answer, Option<(Session, Welcome)>), RequestError>;
+
 /// A request that is over.
 enum Done {
-    Negotiated(Turn, Result<(Answer, Option<(Session, Box<str>)>), RequestError>),
+    Negotiated(Turn, Box<Negotiation>),
     Started(Turn, Result<(), RequestError>),
     Sent(Whose, Result<Vec<u8>, RequestError>),
     Pinged(Result<(), RequestError>),
@@ -96,7 +100,8 @@ struct Driver {
     /// What holds from the negotiation on.
     session: Session,
     lines: HashMap<LinkId, Line>,
-    news: (mpsc::Sender<(LinkId, News)>, mpsc::Receiver<(LinkId, News)>),
+    news: mpsc::Receiver<(LinkId, News)>,
+    reporters: mpsc::Sender<(LinkId, News)>,
     requests: JoinSet<Done>,
     /// What failed since the connection last worked, the latest last.
     causes: Vec<Cause>,
@@ -110,6 +115,8 @@ struct Driver {
     /// Why the driver itself stops the connection.
     verdict: Option<ConnectionError>,
     ping: Option<Interval>,
+    /// The connection was dropped: what is left is to tell the server.
+    is_abandoned: bool,
 }
 
 /// Begins to drive a connection on the runtime of the caller.
@@ -118,13 +125,15 @@ pub(crate) fn spawn(shared: &Arc<Shared>) -> mpsc::UnboundedSender<Command> {
     shared.driven_by(sender.downgrade());
     let (notices, taken) = mpsc::channel(shared.options.queue.limit);
     let dispatcher = tokio::spawn(dispatcher::run(Arc::clone(shared), taken)).abort_handle();
+    let (reporters, news) = mpsc::channel(NEWS);
     let driver = Driver {
         machine: ClientConnection::new(shared.options.machine.clone(), Instant::now().into_std()),
         commands,
         session: Session::new(shared),
         shared: Arc::clone(shared),
         lines: HashMap::new(),
-        news: mpsc::channel(NEWS),
+        news,
+        reporters,
         requests: JoinSet::new(),
         causes: Vec::new(),
         starting: Vec::new(),
@@ -136,6 +145,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>) -> mpsc::UnboundedSender<Command> {
         again: Again::default(),
         verdict: None,
         ping: None,
+        is_abandoned: false,
     };
     tokio::spawn(driver.run());
     sender
@@ -143,12 +153,11 @@ pub(crate) fn spawn(shared: &Arc<Shared>) -> mpsc::UnboundedSender<Command> {
 
 impl Driver {
     async fn run(mut self) {
-        let mut is_wanted = true;
-        while is_wanted || self.aborts > 0 {
-            match self.next(is_wanted).await {
+        while !self.is_abandoned || self.aborts > 0 {
+            match self.next().await {
                 Happening::Command(command) => self.obey(command),
                 Happening::Abandoned => {
-                    is_wanted = false;
+                    self.is_abandoned = true;
                     self.stop();
                 }
                 Happening::Done(done) => self.done(done),
@@ -163,20 +172,20 @@ impl Driver {
     }
 
     /// Waits for what happens next. Nothing is lost if it is not waited for to the end.
-    async fn next(&mut self, is_wanted: bool) -> Happening {
+    async fn next(&mut self) -> Happening {
         let reads = self.reads();
         // Who does not read cannot know whether the server is silent.
         let tick = self.machine.poll_timeout().filter(|_| reads || self.machine.phase() != Phase::Connected);
         let pings = self.machine.phase() == Phase::Connected;
         tokio::select! {
-            command = self.commands.recv(), if is_wanted => {
+            command = self.commands.recv(), if !self.is_abandoned => {
                 command.map_or(Happening::Abandoned, Happening::Command)
             }
             Some(Ok(done)) = self.requests.join_next() => Happening::Done(done),
             Ok(_) = self.notices.reserve(), if !self.backlog.is_empty() => Happening::Room,
-            Some((link, news)) = self.news.1.recv(), if reads => Happening::News(link, news),
+            Some((link, news)) = self.news.recv(), if reads => Happening::News(link, news),
             () = at(tick.map(Instant::from_std)) => Happening::Tick,
-            () = at(self.again.due()), if is_wanted => Happening::Again,
+            () = at(self.again.due()), if !self.is_abandoned => Happening::Again,
             () = beat(&mut self.ping), if pings => Happening::Ping,
         }
     }
@@ -212,7 +221,7 @@ impl Driver {
 
     /// What came before the deadline counts before it, even if it was only read now.
     fn tick(&mut self) {
-        while let Ok((link, news)) = self.news.1.try_recv() {
+        while let Ok((link, news)) = self.news.try_recv() {
             self.hear(link, news);
             self.carry_out();
         }
@@ -221,17 +230,7 @@ impl Driver {
 
     fn done(&mut self, done: Done) {
         match done {
-            Done::Negotiated(turn, Ok((answer, session))) => {
-                if let Some((session, id)) = session {
-                    self.session = session;
-                    self.shared.status().id = Some(id);
-                }
-                self.handle(Input::Negotiated(turn, answer));
-            }
-            Done::Negotiated(turn, Err(error)) => {
-                self.blame(None, error);
-                self.handle(Input::Negotiated(turn, Answer::Failed));
-            }
+            Done::Negotiated(turn, negotiation) => self.negotiated(turn, *negotiation),
             Done::Started(turn, Ok(())) => self.handle(Input::StartAnswered(turn, StartAnswer::Started)),
             Done::Started(turn, Err(error)) => {
                 self.blame(self.machine.transport(), error);
@@ -278,7 +277,7 @@ impl Drop for Driver {
         }
         self.shared.calls.lose_all();
         let mut status = self.shared.status();
-        (status.phase, status.id, status.transport) = (Phase::Disconnected, None, None);
+        (status.phase, status.offer, status.transport) = (Phase::Disconnected, None, None);
     }
 }
 

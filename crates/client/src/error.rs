@@ -219,6 +219,12 @@ pub enum InvokeError {
         "the connection was lost before the answer to this call; ask whether it was carried out before calling again"
     )]
     Lost,
+    /// There was no answer within the connection's [`call_timeout`](crate::Builder::call_timeout). Whether the method
+    /// has run nobody knows.
+    #[error(
+        "there was no answer to this call in time; see that the server knows the hub, or allow more time"
+    )]
+    Late,
     /// The method failed.
     #[error("{message}")]
     Failed {

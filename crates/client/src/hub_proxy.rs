@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::audience::{OnCall, Wanted};
 use crate::call::ClientCall;
@@ -80,12 +81,15 @@ impl HubProxy {
         let mut call = self.shared.calls.begin(self.name());
         let text = self.write(call.id, method, &arguments)?;
         hand_over(&self.shared, text.into(), Whose::Call(call.id)).await?;
-        let result = wait(&mut call, |news| {
+        let answer = wait(&mut call, |news| {
             if let Ok(news) = news.parse() {
                 progress(news);
             }
-        })
-        .await?;
+        });
+        let result = match self.shared.options.call_timeout {
+            Some(limit) => timeout(limit, answer).await.unwrap_or(Err(InvokeError::Late))?,
+            None => answer.await?,
+        };
         // 7.3: nothing and null are the same result.
         let json = result.as_ref().map_or("null", Message::json);
         serde_json::from_str(json).map_err(|error| InvokeError::Result(Arc::new(error)))

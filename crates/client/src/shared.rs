@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use heliostat_proto::connection::client::Phase;
+use heliostat_proto::negotiate::Welcome;
 use heliostat_proto::transport_kind::TransportKind;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -44,14 +45,15 @@ pub(crate) enum Layer {
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
     pub(crate) phase: Phase,
-    pub(crate) id: Option<Box<str>>,
+    /// What the server offered, from the negotiation until the end.
+    pub(crate) offer: Option<Welcome>,
     pub(crate) transport: Option<TransportKind>,
     pub(crate) last_error: Option<ConnectionError>,
 }
 
 impl Shared {
     pub(crate) fn new(layer: Layer, http: reqwest::Client, address: Address, options: Options) -> Arc<Self> {
-        let status = Status { phase: Phase::Disconnected, id: None, transport: None, last_error: None };
+        let status = Status { phase: Phase::Disconnected, offer: None, transport: None, last_error: None };
         Arc::new(Self {
             layer,
             http,

@@ -1,14 +1,17 @@
 //! What the machine wants done.
 
+use std::sync::Arc;
+
+use heliostat_proto::connection::LinkId;
 use heliostat_proto::connection::client::{
-    Answer, ClientError, Effect, Event as Raised, Input, Phase, Redirect, Sending, Turn,
+    Answer, ClientError, Effect, Event as Raised, Frame, Input, Phase, Redirect, Sending, Turn,
 };
 use heliostat_proto::negotiate::NegotiateAnswer;
 use heliostat_proto::transport_kind::TransportKind;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
-use super::{Done, Driver, Outgoing, Whose};
+use super::{Done, Driver, Negotiation, Outgoing, Whose};
 use crate::dispatcher::Notice;
 use crate::error::{Cause, ConnectionError, ErrorKind, RequestError, SendError};
 use crate::event::Event;
@@ -41,7 +44,7 @@ impl Driver {
             Effect::Negotiate(turn, redirect) => self.negotiate(turn, redirect),
             Effect::Open(open) => {
                 let link = open.link;
-                self.lines.insert(link, Line::open(&self.session, open, &self.news.0));
+                self.lines.insert(link, Line::open(&self.session, open, &self.reporters));
             }
             Effect::Close(link) => drop(self.lines.remove(&link)),
             Effect::SendStart(turn, kind) => {
@@ -87,7 +90,25 @@ impl Driver {
 
     fn negotiate(&mut self, turn: Turn, redirect: Option<Redirect>) {
         let session = self.session.clone();
-        self.requests.spawn(async move { Done::Negotiated(turn, negotiate(session, redirect).await) });
+        self.requests
+            .spawn(async move { Done::Negotiated(turn, Box::new(negotiate(session, redirect).await)) });
+    }
+
+    pub(super) fn negotiated(&mut self, turn: Turn, negotiation: Negotiation) {
+        let answer = match negotiation {
+            Ok((answer, offer)) => {
+                if let Some((session, welcome)) = offer {
+                    self.session = session;
+                    self.shared.status().offer = Some(welcome);
+                }
+                answer
+            }
+            Err(error) => {
+                self.blame(None, error);
+                Answer::Failed
+            }
+        };
+        self.handle(Input::Negotiated(turn, answer));
     }
 
     fn complete_start(&mut self) {
@@ -131,7 +152,7 @@ impl Driver {
         self.shared.calls.lose();
         self.lines.clear();
         self.ping = None;
-        self.shared.status().id = None;
+        self.shared.status().offer = None;
         let error = self.verdict.take();
         if let Some(error) = error.clone().filter(|_| self.machine.last_error().is_none()) {
             self.fail(error);
@@ -152,14 +173,11 @@ impl Driver {
 
     /// An error of the machine with the requests that led to it.
     fn explained(&self, error: ClientError) -> ConnectionError {
-        let causes = match error {
-            ClientError::NegotiationFailed
-            | ClientError::NoTransport
-            | ClientError::StartFailed
-            | ClientError::LostWhileStarting
-            | ClientError::TimedOut { .. } => self.causes.clone(),
-            _ => Vec::new(),
-        };
+        let has_said_why = matches!(
+            error,
+            ClientError::Stopped | ClientError::Refused { .. } | ClientError::EndedByServer { .. }
+        );
+        let causes = if has_said_why { Vec::new() } else { self.causes.clone() };
         ConnectionError::new(ErrorKind::Rule(error), causes)
     }
 
@@ -171,15 +189,15 @@ impl Driver {
         self.causes.push(Cause { transport, error });
     }
 
-    pub(super) fn hear(&mut self, link: heliostat_proto::connection::LinkId, news: News) {
+    pub(super) fn hear(&mut self, link: LinkId, news: News) {
         match news {
             News::Opened => self.handle(Input::Opened(link)),
             News::Received(frame) => self.handle(Input::Received(link, frame)),
             News::Garbled(error) => {
-                let error = RequestError::Frame(std::sync::Arc::new(error));
+                let error = RequestError::Frame(Arc::new(error));
                 let cause = Cause { transport: self.machine.transport(), error };
                 self.fail(ConnectionError::new(ErrorKind::Request, vec![cause]));
-                self.handle(Input::Received(link, heliostat_proto::connection::client::Frame::KeepAlive));
+                self.handle(Input::Received(link, Frame::KeepAlive));
             }
             News::Lost(error) => {
                 self.lines.remove(&link);
@@ -233,7 +251,9 @@ impl Driver {
             }
             Sending::Refused(refusal) => match outgoing.whose {
                 Whose::Call(id) if self.repeats() => self.shared.calls.sent(id, &outgoing.text),
-                whose => whose.fail(refusal.into(), &self.shared.calls),
+                whose @ (Whose::Sender(_) | Whose::Call(_) | Whose::Nobody) => {
+                    whose.fail(refusal.into(), &self.shared.calls);
+                }
             },
         }
     }
@@ -285,8 +305,6 @@ impl Driver {
     }
 }
 
-type Negotiation = Result<(Answer, Option<(Session, Box<str>)>), RequestError>;
-
 async fn negotiate(session: Session, redirect: Option<Redirect>) -> Negotiation {
     let session = match redirect {
         Some(redirect) => session.redirected(&redirect)?,
@@ -295,7 +313,7 @@ async fn negotiate(session: Session, redirect: Option<Redirect>) -> Negotiation 
     Ok(match session.negotiate().await? {
         NegotiateAnswer::Welcome(welcome) => {
             let session = session.welcomed(&welcome);
-            (Answer::Welcome(welcome.terms), Some((session, welcome.connection_id)))
+            (Answer::Welcome(welcome.terms.clone()), Some((session, welcome)))
         }
         NegotiateAnswer::Redirect(to) => (Answer::Redirect(to), None),
         NegotiateAnswer::Refused(text) => (Answer::Refused(text), None),
