@@ -14,6 +14,7 @@ use crate::directory::Directory;
 use crate::lock::lock;
 use crate::log::Log;
 use crate::message::{Message, Payload};
+use crate::readers::Readers;
 use crate::topic::{Life, Topic, TopicName, TopicState};
 use crate::{Cursor, CursorError, Epoch, Limits, Position, Start, Subscription};
 
@@ -127,6 +128,23 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
     /// # drop(ann);
     /// ```
     pub fn publish(&self, topic: &str, payload: P, wake: &mut Vec<S>) -> Option<Position> {
+        self.put(topic, payload, |readers| readers.clone_into(wake))
+    }
+
+    /// The same without a word to the readers. Whoever publishes several messages at once tells them afterwards: see
+    /// [`readers`](Self::readers).
+    pub fn append(&self, topic: &str, payload: P) -> Option<Position> {
+        self.put(topic, payload, |_| ())
+    }
+
+    /// Appends the handles of those who read the topic now to `wake`.
+    pub fn readers(&self, topic: &str, wake: &mut Vec<S>) {
+        if let Some(topic) = self.shared.directory.find(topic) {
+            lock(&topic.state).readers.clone_into(wake);
+        }
+    }
+
+    fn put(&self, topic: &str, payload: P, then: impl FnOnce(&Readers<S>)) -> Option<Position> {
         let topic = self.shared.directory.find(topic)?;
         let cost = Message::cost_of(&payload);
         self.shared.reserve(cost);
@@ -139,7 +157,7 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
         self.shared.log.evicted(store.make_room(cost, &self.shared.limits));
         let position = self.shared.log.append(&topic, store, payload, cost);
         // The log is free again: other topics go on while this one's readers are gone through.
-        readers.clone_into(wake);
+        then(readers);
         Some(position)
     }
 
