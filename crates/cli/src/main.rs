@@ -4,17 +4,22 @@
 //! `listener` (physical connections), `site` (pages), `demo` (hubs). Exit codes: 0 done, 1 could not serve, 2 refused the
 //! configuration.
 
+mod call;
 mod config;
 mod crank;
 mod demo;
+mod doctor;
 mod file_limit;
 mod listener;
 mod logging;
 mod operations;
+mod reach;
 mod serve;
 mod signals;
 mod simulate;
 mod site;
+mod talk;
+mod terminal;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -41,6 +46,9 @@ enum Command {
     Serve(Box<Serve>),
     Simulate(simulate::Simulate),
     Crank(Box<crank::Crank>),
+    Talk(Box<talk::Talk>),
+    Call(Box<call::Call>),
+    Doctor(Box<doctor::Doctor>),
     Connections(Connections),
     #[command(name = "timeline")]
     Timeline(TimelineOf),
@@ -76,6 +84,9 @@ fn main() -> ExitCode {
         },
         Ok(Arguments { command: Command::Simulate(arguments) }) => simulate::run_seeds(&arguments),
         Ok(Arguments { command: Command::Crank(crank) }) => crank.run(),
+        Ok(Arguments { command: Command::Talk(talk) }) => run_client(talk.run()),
+        Ok(Arguments { command: Command::Call(call) }) => run_client(call.run()),
+        Ok(Arguments { command: Command::Doctor(doctor) }) => run_client(doctor.run()),
         Ok(Arguments { command: Command::Connections(connections) }) => told(connections.run()),
         Ok(Arguments { command: Command::Timeline(timeline) }) => told(timeline.run()),
         Err(error) => refused_by_parser(&error),
@@ -91,6 +102,20 @@ fn told(result: Result<(), impl std::error::Error>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a command that talks to a server.
+fn run_client(command: impl Future<Output = ExitCode>) -> ExitCode {
+    // Only fails if there is a provider already, and any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    let code = runtime.block_on(command);
+    // Nothing that still waits, a look-up of a name perhaps, matters any more.
+    runtime.shutdown_background();
+    code
 }
 
 fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {

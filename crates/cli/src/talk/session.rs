@@ -1,0 +1,333 @@
+//! One connection to a server as talk holds it: it can be replaced by another, and whatever it says becomes an entry.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use heliostat_client::{BuildError, Event, Events, HubConnection, HubProxy, InvokeError, NameError, Restart};
+use heliostat_client::{ConnectionError, RequestError, State};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::catalog::Catalog;
+use super::entry::{Failure, FailureKind, What};
+use crate::reach::{Endpoint, Reach, TransportChoice};
+
+/// How much progress may wait to be shown. What comes while so much waits is not shown.
+const WAITING_PROGRESS: usize = 1_024;
+
+/// How a connection is made, once and again.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) url: Endpoint,
+    pub(crate) reach: Reach,
+    pub(crate) transport: TransportChoice,
+    pub(crate) restart: Restart,
+    /// How long a call may take.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Plan {
+    /// A connection that has not started.
+    pub(crate) fn connection(&self) -> Result<HubConnection, BuildError> {
+        self.reach.builder(&self.url, self.transport).restart(self.restart).build()
+    }
+}
+
+/// Why there is no connection to start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("'{name}' cannot be a hub: {error}")]
+    Hub { name: String, error: NameError },
+}
+
+/// Something that was begun and is over.
+#[derive(Debug)]
+pub(crate) enum Done {
+    Started(Result<(), ConnectionError>),
+    Call(What),
+    Sent(Result<(), String>),
+}
+
+/// A connection, its hubs, and what is under way on it.
+#[derive(Debug)]
+pub(crate) struct Session {
+    plan: Plan,
+    connection: Arc<HubConnection>,
+    hubs: Vec<HubProxy>,
+    events: Events,
+    under_way: JoinSet<Done>,
+    progress: (mpsc::Sender<What>, mpsc::Receiver<What>),
+    next: u64,
+}
+
+/// What a session has to tell.
+#[derive(Debug)]
+pub(crate) enum News {
+    What(What),
+    Done(Done),
+}
+
+impl Session {
+    /// A session that has not started. It listens to all hubs of the catalogue.
+    pub(crate) fn new(
+        plan: Plan,
+        connection: HubConnection,
+        catalog: &Catalog,
+    ) -> Result<Self, SessionError> {
+        let hubs = join(&connection, catalog)?;
+        Ok(Self {
+            plan,
+            events: connection.events(),
+            connection: Arc::new(connection),
+            hubs,
+            under_way: JoinSet::new(),
+            progress: mpsc::channel(WAITING_PROGRESS),
+            next: 1,
+        })
+    }
+
+    /// Begins to start.
+    pub(crate) fn start(&mut self) {
+        let connection = Arc::clone(&self.connection);
+        self.under_way.spawn(async move { Done::Started(connection.start().await) });
+    }
+
+    pub(crate) async fn stop(&self) {
+        self.connection.stop().await;
+    }
+
+    /// Goes on with another transport, as a new connection that has not started. The caller state goes along.
+    pub(crate) async fn move_to(
+        &mut self,
+        transport: TransportChoice,
+        catalog: &Catalog,
+    ) -> Result<(), SessionError> {
+        self.connection.stop().await;
+        self.plan.transport = transport;
+        let connection = self.plan.connection()?;
+        let hubs = join(&connection, catalog)?;
+        for (old, new) in self.hubs.iter().zip(&hubs) {
+            for (name, value) in old.state().all() {
+                // It was accepted before.
+                let _ = new.state().set(name, value);
+            }
+        }
+        self.events = connection.events();
+        self.connection = Arc::new(connection);
+        self.hubs = hubs;
+        Ok(())
+    }
+
+    pub(crate) const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(crate) fn connection(&self) -> &HubConnection {
+        &self.connection
+    }
+
+    pub(crate) fn hubs(&self) -> &[HubProxy] {
+        &self.hubs
+    }
+
+    /// The hub of that name. One that was not known at the start can be called, but is not listened to before the next start.
+    pub(crate) fn hub(&self, name: &str) -> Result<HubProxy, SessionError> {
+        let joined = self.hubs.iter().find(|hub| hub.name().to_lowercase() == name.to_lowercase());
+        joined.cloned().map_or_else(
+            || self.connection.hub(name).map_err(|error| SessionError::Hub { name: name.to_owned(), error }),
+            Ok,
+        )
+    }
+
+    /// Begins a call; returns the entry about it.
+    pub(crate) fn call(
+        &mut self,
+        id: Option<u64>,
+        hub: &HubProxy,
+        method: &str,
+        arguments: Vec<Box<RawValue>>,
+    ) -> What {
+        let id = id.unwrap_or(self.next);
+        self.next = self.next.max(id) + 1;
+        let call = What::Call {
+            id,
+            hub: hub.name().to_owned(),
+            method: method.to_owned(),
+            arguments: arguments.clone(),
+        };
+        let (hub, method) = (hub.clone(), method.to_owned());
+        let (progress, timeout) = (self.progress.0.clone(), self.plan.timeout);
+        self.under_way.spawn(async move {
+            let asked = Instant::now();
+            let result = invoke(&hub, &method, arguments, timeout, |value| {
+                let _ = progress.try_send(What::Progress { id, value });
+            });
+            let result = result.await;
+            let took = asked.elapsed();
+            Done::Call(match result {
+                Ok(value) => What::Result { id, value, took },
+                Err(failure) => What::Failed { id, failure, took },
+            })
+        });
+        call
+    }
+
+    /// Begins to send a text as it is.
+    pub(crate) fn send(&mut self, text: String) {
+        let connection = Arc::clone(&self.connection);
+        self.under_way
+            .spawn(async move { Done::Sent(connection.send(text).await.map_err(|error| error.to_string())) });
+    }
+
+    /// How much is under way.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
+    /// What happens next. Nothing is lost if the future is dropped.
+    pub(crate) async fn next(&mut self) -> News {
+        loop {
+            tokio::select! {
+                // In this order: a message that came before a result is told before it.
+                biased;
+                Some(event) = self.events.next() => {
+                    if let Some(what) = told(&self.connection, event) {
+                        return News::What(what);
+                    }
+                }
+                Some(what) = self.progress.1.recv() => return News::What(what),
+                Some(done) = self.under_way.join_next(), if !self.under_way.is_empty() => {
+                    // A task of ours neither panics nor is it aborted while the session lives.
+                    if let Ok(done) = done {
+                        return News::Done(done);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn join(connection: &HubConnection, catalog: &Catalog) -> Result<Vec<HubProxy>, SessionError> {
+    let hub =
+        |name: &str| connection.hub(name).map_err(|error| SessionError::Hub { name: name.to_owned(), error });
+    catalog.names().map(hub).collect()
+}
+
+/// Calls a method and says why if there is no result.
+pub(crate) async fn invoke(
+    hub: &HubProxy,
+    method: &str,
+    arguments: Vec<Box<RawValue>>,
+    timeout: Option<Duration>,
+    progress: impl FnMut(Box<RawValue>),
+) -> Result<Box<RawValue>, Failure> {
+    let call = hub.invoke_with_progress::<Box<RawValue>, Box<RawValue>>(method, arguments, progress);
+    let result = match timeout {
+        None => call.await,
+        Some(timeout) => tokio::time::timeout(timeout, call).await.map_err(|_| Failure {
+            kind: FailureKind::Timeout,
+            message: format!("no answer in {timeout:?}; the method may be running all the same"),
+            data: None,
+        })?,
+    };
+    result.map_err(|error| failure(&error))
+}
+
+fn failure(error: &InvokeError) -> Failure {
+    let kind = if matches!(error, InvokeError::Failed { .. } | InvokeError::Hub { .. }) {
+        FailureKind::Hub
+    } else if matches!(error, InvokeError::Late) {
+        FailureKind::Timeout
+    } else if let InvokeError::Request(error) = error {
+        kind_of(error)
+    } else {
+        FailureKind::Connection
+    };
+    let data = if let InvokeError::Hub { data, .. } = error { data.clone() } else { None };
+    Failure { kind, message: error.to_string(), data }
+}
+
+/// Whether the server does not let us in, or the connection is at fault.
+fn kind_of(error: &RequestError) -> FailureKind {
+    if matches!(error, RequestError::Status { status: 401 | 403, .. }) {
+        FailureKind::Refused
+    } else {
+        FailureKind::Connection
+    }
+}
+
+/// The kind of failure behind a start that failed.
+pub(crate) fn start_failure(error: &ConnectionError) -> Failure {
+    let refused = error.causes().iter().any(|cause| kind_of(&cause.error) == FailureKind::Refused);
+    let kind = if refused { FailureKind::Refused } else { FailureKind::Connection };
+    Failure { kind, message: error.to_string(), data: None }
+}
+
+/// What came from the server, as far as it is not the answer to a call, which has an entry of its own.
+#[derive(Deserialize)]
+struct Received {
+    #[serde(rename = "H")]
+    hub: Option<String>,
+    #[serde(rename = "M")]
+    method: Option<String>,
+    #[serde(rename = "A")]
+    arguments: Option<Vec<Box<RawValue>>>,
+}
+
+/// The answer to a call, or progress of one. Its other members have names of calls and mean something else.
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "I")]
+    _id: IgnoredAny,
+}
+
+fn told(connection: &HubConnection, event: Event) -> Option<What> {
+    Some(match event {
+        Event::StateChanged { to, .. } => What::State(name_of(to).to_owned()),
+        Event::Received(message) => received(message.json())?,
+        Event::ConnectionSlow => What::Slow,
+        Event::Reconnected | Event::Restarted => connected(connection),
+        Event::Error(error) => What::Error(error.to_string()),
+        Event::Closed { error } => What::Closed { error: error.map(|error| error.to_string()) },
+        Event::Restarting { attempt, after } => {
+            What::Error(format!("starts again in {after:?}, attempt {attempt}"))
+        }
+        // Both are told by the state that they come with.
+        Event::Starting | Event::Reconnecting => return None,
+        _ => return None,
+    })
+}
+
+fn received(json: &str) -> Option<What> {
+    if serde_json::from_str::<Answer>(json).is_ok() {
+        return None;
+    }
+    match serde_json::from_str(json) {
+        Ok(Received { hub: Some(hub), method: Some(method), arguments }) => {
+            Some(What::Message { hub, method, arguments: arguments.unwrap_or_default() })
+        }
+        _ => RawValue::from_string(json.to_owned()).ok().map(What::Raw),
+    }
+}
+
+/// The entry about a connection that can be used.
+pub(crate) fn connected(connection: &HubConnection) -> What {
+    What::Connected {
+        id: connection.connection_id().unwrap_or_default(),
+        transport: connection.transport().map_or("", |kind| kind.as_str()).to_owned(),
+    }
+}
+
+pub(crate) const fn name_of(state: State) -> &'static str {
+    match state {
+        State::Connecting => "connecting",
+        State::Connected => "connected",
+        State::Reconnecting => "reconnecting",
+        State::Disconnected => "disconnected",
+    }
+}
