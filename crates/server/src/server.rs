@@ -33,7 +33,10 @@ use crate::{
     protect::Protector,
     settings::Settings,
     trace,
-    transport::Link,
+    transport::{
+        Link,
+        turn::{self, Telling},
+    },
 };
 
 /// Readers that one publish writes to on the publisher's own thread; the rest are handed out in portions of this size, so that a
@@ -293,11 +296,32 @@ impl Core {
     }
 
     pub(crate) fn publish_payload(&self, topic: &str, payload: Arc<Outgoing>) -> Option<Position> {
+        // Whoever waits for a command may do so on this very thread.
+        let telling = match &*payload {
+            Outgoing::Message(_) => turn::telling(self, topic),
+            Outgoing::Command(_) => Telling::Now(Vec::new()),
+        };
         let mut woken = WOKEN.take();
-        let position = self.bus.publish(topic, payload, &mut woken);
+        let position = match &telling {
+            Telling::Later => self.bus.append(topic, payload),
+            Telling::Now(_) => self.bus.publish(topic, payload, &mut woken),
+        };
         if position.is_some() {
             self.counters.message_bus_messages_published_total.increment();
         }
+        if let Telling::Now(others) = telling {
+            self.notify(woken, others.iter().filter(|other| *other != topic));
+        }
+        position
+    }
+
+    /// Tells the readers of these topics that there is something to read.
+    pub(crate) fn tell(&self, topics: &[String]) {
+        self.notify(WOKEN.take(), topics.iter());
+    }
+
+    fn notify<'a>(&self, mut woken: Vec<Arc<Link>>, topics: impl Iterator<Item = &'a String>) {
+        topics.for_each(|topic| self.bus.readers(topic, &mut woken));
         if let Some(runtime) = Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE) {
             for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
                 let portion = portion.to_vec();
@@ -307,7 +331,6 @@ impl Core {
         woken.iter().for_each(Link::notify);
         woken.clear();
         WOKEN.set(woken);
-        position
     }
 
     /// Whether this connection may not begin here, because it would only have to leave again.

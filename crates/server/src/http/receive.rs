@@ -12,6 +12,7 @@ use heliostat_proto::{
     transport_kind::TransportKind,
 };
 use http::{HeaderValue, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
 
 use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, refusal},
@@ -137,7 +138,7 @@ impl Receive<'_> {
         }
         if let Some(upgrade) = self.upgrade.filter(|_| self.kind == TransportKind::WebSockets) {
             let answer = upgrade.switch();
-            tokio::spawn(carry_socket(link, opening, upgrade));
+            tokio::spawn(carry_socket(link, opening, upgrade.on_upgrade));
             return answer;
         }
         let (callback, kind) = (self.callback, self.kind);
@@ -185,8 +186,8 @@ impl Receive<'_> {
 }
 
 /// Runs a WebSocket from its handshake to its end.
-async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: Upgrade) {
-    match upgrade.on_upgrade.await {
+async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: OnUpgrade) {
+    match upgrade.await {
         Ok(upgraded) => {
             if opening == Opening::ConnectAtOnce {
                 tokio::spawn(initialize_when_connected(Arc::clone(&link)));

@@ -1,10 +1,10 @@
-//! A socket that several threads may write to without waiting for it.
+//! The bytes under a WebSocket: one half to read, for the link's own task, and one to write, for whoever has news.
 //!
-//! The WebSocket library reads and writes synchronously; this adapter turns "not now" into `WouldBlock` and remembers which
-//! task wants to know when the socket is ready again. That is always the link's own task, whoever is writing.
+//! A publisher never waits for a socket. What the kernel does not take stays with the writer, and the link's task alone asks to be woken
+//! when there is room again.
 
 use std::{
-    io::{self, Read, Write},
+    io,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -12,101 +12,117 @@ use std::{
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
+    io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
 };
 
 use crate::http::lenient::LenientStream;
 
-/// The bytes under a WebSocket.
-pub(crate) struct Io {
-    stream: Stream,
-    /// The link's task.
-    waker: Waker,
-}
-
-enum Stream {
-    /// The common case, without the indirection; also free of the task budget that a publisher with a thousand sockets would spend.
-    Tcp(TcpStream),
+/// What the client sends.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// The common case, without the indirection.
+    Tcp(OwnedReadHalf),
     /// TLS, or whatever else the host puts under HTTP.
-    Other(Box<TokioIo<Upgraded>>),
+    Other(ReadHalf<TokioIo<Upgraded>>),
 }
 
-impl std::fmt::Debug for Io {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self.stream {
-            Stream::Tcp(_) => "Io(Tcp)",
-            Stream::Other(_) => "Io(Other)",
-        })
-    }
+/// What the client gets.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Also free of the task budget that a publisher with a thousand sockets would spend.
+    Tcp(OwnedWriteHalf),
+    Other {
+        half: WriteHalf<TokioIo<Upgraded>>,
+        /// A layer in between, TLS for instance, holds bytes back.
+        is_behind: bool,
+    },
 }
 
-impl Io {
-    /// Takes the socket over from HTTP; what had been read too far is returned with it.
-    pub(crate) fn new(upgraded: Upgraded) -> (Self, Vec<u8>) {
-        let (stream, read) = take_apart(upgraded);
-        (Self { stream, waker: Waker::noop().clone() }, read)
-    }
-
-    /// Who is woken when the socket can go on.
-    pub(crate) fn wake_with(&mut self, waker: &Waker) {
-        self.waker.clone_from(waker);
-    }
-}
-
-fn take_apart(upgraded: Upgraded) -> (Stream, Vec<u8>) {
+/// Takes the socket over from HTTP, with what had been read too far.
+pub(super) fn take_over(upgraded: Upgraded) -> (Input, Output, Vec<u8>) {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => return (Stream::Tcp(parts.io.into_inner()), parts.read_buf.to_vec()),
+        Ok(parts) => return halves(parts.io.into_inner(), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     match upgraded.downcast::<TokioIo<LenientStream<TcpStream>>>() {
         Ok(parts) => {
             let (stream, held) = parts.io.into_inner().into_parts();
-            (Stream::Tcp(stream), [&*parts.read_buf, &*held].concat())
+            halves(stream, [&*parts.read_buf, &*held].concat())
         }
-        Err(upgraded) => (Stream::Other(Box::new(TokioIo::new(upgraded))), Vec::new()),
+        Err(upgraded) => {
+            let (input, output) = tokio::io::split(TokioIo::new(upgraded));
+            (Input::Other(input), Output::Other { half: output, is_behind: false }, Vec::new())
+        }
     }
 }
 
-impl Read for Io {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut context = Context::from_waker(&self.waker);
+fn halves(stream: TcpStream, read: Vec<u8>) -> (Input, Output, Vec<u8>) {
+    let (input, output) = stream.into_split();
+    (Input::Tcp(input), Output::Tcp(output), read)
+}
+
+impl Input {
+    /// Reads into `buffer`; nothing at the end of the stream.
+    pub(super) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        let polled = match &mut self.stream {
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(&mut context, &mut buffer),
-            Stream::Other(stream) => Pin::new(stream).poll_read(&mut context, &mut buffer),
+        let polled = match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut buffer),
+            Self::Other(half) => Pin::new(half).poll_read(context, &mut buffer),
         };
-        ready(polled.map_ok(|()| buffer.filled().len()))
+        polled.map_ok(|()| buffer.filled().len())
     }
 }
 
-impl Write for Io {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut context = Context::from_waker(&self.waker);
-        match &mut self.stream {
-            Stream::Tcp(stream) => match stream.try_write(bytes) {
-                // Asking again through the task's context leaves its waker behind.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready(Pin::new(stream).poll_write(&mut context, bytes))
-                }
-                written => written,
-            },
-            Stream::Other(stream) => ready(Pin::new(stream).poll_write(&mut context, bytes)),
+impl Output {
+    /// Writes what can be written now, and asks nobody to be woken.
+    pub(super) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Self::Tcp(half) = self {
+            return half.try_write(bytes);
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        match self.poll_write(&mut context, bytes) {
+            Poll::Ready(Ok(count)) => {
+                _ = self.poll_flush(&mut context)?;
+                Ok(count)
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        let mut context = Context::from_waker(&self.waker);
-        match &mut self.stream {
-            Stream::Tcp(_) => Ok(()),
-            Stream::Other(stream) => ready(Pin::new(stream).poll_flush(&mut context)),
+    /// The same for the link's task, which is woken when there is room.
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_write(context, bytes),
+            Self::Other { half, .. } => Pin::new(half).poll_write(context, bytes),
         }
     }
-}
 
-fn ready<T>(polled: Poll<io::Result<T>>) -> io::Result<T> {
-    match polled {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    /// Passes on what layers between us and the kernel hold back.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(_) => Poll::Ready(Ok(())),
+            Self::Other { half, is_behind } => {
+                let flushed = Pin::new(half).poll_flush(context);
+                *is_behind = flushed.is_pending();
+                flushed
+            }
+        }
+    }
+
+    /// Whether something waits for [`poll_flush`](Self::poll_flush).
+    pub(super) const fn is_behind(&self) -> bool {
+        match self {
+            Self::Tcp(_) => false,
+            Self::Other { is_behind, .. } => *is_behind,
+        }
     }
 }

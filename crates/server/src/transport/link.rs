@@ -26,7 +26,7 @@ pub(crate) use super::delivery::Initializes;
 use super::{
     Framing,
     delivery::{LastWord, Reader},
-    web_sockets::Socket,
+    socket::Socket,
 };
 use crate::{
     application::{Admission, Context},
@@ -67,8 +67,8 @@ pub(crate) struct Link {
     reader: Mutex<Option<Reader>>,
     /// The task that carries this link's bytes.
     waker: AtomicWaker,
-    /// Set for WebSockets: where a publisher may write itself.
-    socket: OnceLock<Arc<Socket>>,
+    /// Where a publisher may write itself, on WebSockets.
+    pub(super) socket: Socket,
     keep_alive_due: AtomicBool,
     ending: OnceLock<LinkEnd>,
     closed: AtomicBool,
@@ -118,6 +118,14 @@ pub(crate) struct Due {
     pub(crate) bytes: Option<Bytes>,
     pub(crate) says: Says,
     pub(crate) end: End,
+    pub(crate) more: More,
+}
+
+/// Whether there is more than was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    Yes,
+    No,
 }
 
 /// What bytes are worth to the client.
@@ -158,7 +166,7 @@ impl Link {
             request: Arc::clone(&seed.request),
             reader: Mutex::new(None),
             waker: AtomicWaker::new(),
-            socket: OnceLock::new(),
+            socket: Socket::new(),
             keep_alive_due: AtomicBool::new(false),
             ending: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -188,9 +196,11 @@ impl Link {
 
     /// There may be something to read.
     pub(crate) fn notify(self: &Arc<Self>) {
-        match self.socket.get() {
-            Some(socket) => socket.pump(self),
-            None => self.waker.wake(),
+        match self.kind {
+            TransportKind::WebSockets => self.socket.pump(self),
+            TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
+                self.waker.wake();
+            }
         }
     }
 
@@ -201,9 +211,6 @@ impl Link {
 
     /// The client is to be asked whether it is still there (WebSockets only), with the next [`notify`](Self::notify).
     pub(crate) fn ping(&self) {
-        if self.socket.get().is_some_and(|socket| socket.holds_back()) {
-            self.heard();
-        }
         self.ping_due.store(true, Ordering::Release);
     }
 
@@ -248,10 +255,6 @@ impl Link {
         self.waker.register(waker);
     }
 
-    pub(crate) fn attach_socket(&self, socket: &Arc<Socket>) {
-        _ = self.socket.set(Arc::clone(socket));
-    }
-
     pub(crate) fn framing(&self) -> Option<Framing> {
         self.lock_reader().as_ref().map(|reader| reader.framing().clone())
     }
@@ -266,7 +269,8 @@ impl Link {
         let mut first: Option<Bytes> = None;
         let mut joined = BytesMut::new();
         let (mut says, mut end) = (Says::Nothing, End::No);
-        while joined.len() < JOIN_UP_TO && end == End::No {
+        let mut more = More::Yes;
+        while more == More::Yes && joined.len() < JOIN_UP_TO {
             match self.step() {
                 Step::Send(bytes) => {
                     join(&mut first, &mut joined, bytes);
@@ -275,13 +279,13 @@ impl Link {
                 Step::KeepAlive(bytes) => join(&mut first, &mut joined, bytes),
                 Step::SendAndEnd(bytes) => {
                     join(&mut first, &mut joined, bytes);
-                    (says, end) = (Says::Something, End::Yes);
+                    (says, end, more) = (Says::Something, End::Yes, More::No);
                 }
-                Step::End => end = End::Yes,
-                Step::Wait => break,
+                Step::End => (end, more) = (End::Yes, More::No),
+                Step::Wait => more = More::No,
             }
         }
-        Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, says, end }
+        Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, says, end, more }
     }
 
     /// The next thing to send.
@@ -342,6 +346,14 @@ impl Link {
         if self.is_missed.load(Ordering::Relaxed) && self.is_missed.swap(false, Ordering::Relaxed) {
             self.core.heartbeat.schedule(self.record.id, self.core.now());
         }
+    }
+
+    /// When the client last said anything. Who is not read at the moment cannot be heard: then that is now.
+    pub(crate) fn listen(&self) -> Instant {
+        if self.socket.holds_back() {
+            self.heard();
+        }
+        self.heard_at()
     }
 
     /// The client counts as away: as soon as it is heard the state machine is to hear of it too.

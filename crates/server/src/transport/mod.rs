@@ -7,9 +7,12 @@
 mod delivery;
 mod doorbell;
 mod framing;
+mod incoming;
 mod io;
 mod link;
 pub(crate) mod response_body;
+mod socket;
+pub(crate) mod turn;
 pub(crate) mod web_sockets;
 
 // `doorbell` takes its lock from here: the real thing in the product, one that loom schedules in tests/races.rs.
