@@ -316,7 +316,7 @@ impl Record {
     pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
         let mut state = self.lock();
         if let Some(link) = state.link.clone() {
-            let (wrote, heard) = (link.written_at(), link.heard_at());
+            let (wrote, heard) = (link.written_at(), link.listen());
             let told = state.told.replace((wrote, heard));
             let written = (wrote, Input::Wrote(link.id), told.map(|told| told.0));
             let heard = (heard, Input::Heard(link.id), told.map(|told| told.1));
