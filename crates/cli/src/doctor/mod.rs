@@ -41,7 +41,7 @@ use crate::reach::{Endpoint, Reach};
 use crate::terminal::Paper;
 use finding::Finding;
 use negotiation::Agreed;
-use site::{Site, Trust};
+use site::Site;
 use watch::Attention;
 
 /// How long an ordinary answer may take, unless less is left.
@@ -58,10 +58,6 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     reach: Reach,
-
-    /// Accept certificates that nobody vouches for
-    #[arg(long)]
-    insecure: bool,
 
     /// A hub to connect to, for servers that authorise by hub; may be repeated
     #[arg(long, value_name = "NAME")]
@@ -101,8 +97,7 @@ impl Doctor {
     async fn examine(&self) -> Vec<Finding> {
         let limit = self.timeout.get().max(self.watch.get() + PATIENCE);
         let until = Instant::now() + limit;
-        let trust = if self.insecure { Trust::Anybody } else { Trust::Vouched };
-        let site = match Site::new(&self.url, &self.reach, trust, PATIENCE.min(limit)) {
+        let site = match Site::new(&self.url, &self.reach, PATIENCE.min(limit)) {
             Ok(site) => site.with_hubs(&self.hub),
             Err(error) => return vec![Finding::bad("negotiate", format!("no request can be made: {error}"))],
         };

@@ -32,14 +32,6 @@ pub(super) struct Site {
     pub(super) patience: Duration,
 }
 
-/// Whose certificates are accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// Those that an authority of this machine's vouches for.
-    Vouched,
-    Anybody,
-}
-
 /// What came back.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
@@ -61,12 +53,7 @@ impl Answer {
 }
 
 impl Site {
-    pub(super) fn new(
-        url: &Endpoint,
-        reach: &Reach,
-        trust: Trust,
-        patience: Duration,
-    ) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(url: &Endpoint, reach: &Reach, patience: Duration) -> Result<Self, reqwest::Error> {
         let mut headers = HeaderMap::new();
         for header in &reach.header {
             headers.append(&header.name, header.value.clone());
@@ -81,7 +68,7 @@ impl Site {
                 .redirect(Policy::none())
                 .connect_timeout(CONNECT)
                 .cookie_store(true)
-                .tls_danger_accept_invalid_certs(trust == Trust::Anybody)
+                .tls_danger_accept_invalid_certs(reach.insecure)
                 .user_agent(concat!("heliostat-doctor/", env!("CARGO_PKG_VERSION")))
                 .default_headers(headers.clone())
         };

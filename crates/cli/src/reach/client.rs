@@ -1,15 +1,23 @@
 //! The client library, set up as the command line says.
 
-use heliostat_client::{Builder, HubConnection};
+use heliostat_client::{Builder, Connection, HubConnection};
 
 use super::{Endpoint, Reach, TransportChoice};
 
 impl Reach {
-    /// What makes connections to `url`.
+    /// What makes connections to the hubs at `url`.
     pub(crate) fn builder(&self, url: &Endpoint, transport: TransportChoice) -> Builder<HubConnection> {
-        let mut builder = HubConnection::builder(&url.to_string())
-            .transport(transport.into())
-            .user_agent(concat!("heliostat/", env!("CARGO_PKG_VERSION")));
+        self.equip(HubConnection::builder(&url.to_string()), transport)
+    }
+
+    /// What makes connections to the persistent connection at `url`.
+    pub(crate) fn raw_builder(&self, url: &Endpoint, transport: TransportChoice) -> Builder<Connection> {
+        self.equip(Connection::builder(&url.to_string()), transport)
+    }
+
+    fn equip<C>(&self, builder: Builder<C>, transport: TransportChoice) -> Builder<C> {
+        let mut builder =
+            builder.transport(transport.into()).user_agent(concat!("heliostat/", env!("CARGO_PKG_VERSION")));
         for pair in &self.query {
             builder = builder.query(&pair.name, &pair.value);
         }
@@ -26,6 +34,6 @@ impl Reach {
         if let Some(user) = &self.user {
             builder = builder.credentials(user, self.password.as_deref().unwrap_or_default());
         }
-        builder
+        if self.insecure { builder.accept_invalid_certificates() } else { builder }
     }
 }

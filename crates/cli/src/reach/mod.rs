@@ -42,6 +42,10 @@ pub(crate) struct Reach {
     /// The password for HTTP Basic authentication
     #[arg(long, env = "HELIOSTAT_PASSWORD", hide_env_values = true)]
     pub(crate) password: Option<String>,
+
+    /// Accept certificates that nobody vouches for
+    #[arg(long)]
+    pub(crate) insecure: bool,
 }
 
 impl Reach {

@@ -15,7 +15,7 @@ use super::entry::{Failure, FailureKind, What};
 use super::input::{Asked, Typed};
 use super::journal::Journal;
 use super::line::{self, Line};
-use super::session::{self, Done, News, Session};
+use super::session::{self, Done, Lines, News, Session};
 use super::summary;
 use crate::reach::TransportChoice;
 
@@ -39,20 +39,11 @@ pub(crate) enum AtEnd {
     Stay,
 }
 
-/// What a line that is no command is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lines {
-    Calls,
-    /// Texts for an endpoint that is no hub.
-    Texts,
-}
-
 /// How a conversation is held.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) manner: Manner,
     pub(crate) at_end: AtEnd,
-    pub(crate) lines: Lines,
 }
 
 /// A conversation with a server.
@@ -84,6 +75,8 @@ struct Course {
     wish: Wish,
     /// Lines wait until then.
     paused: Option<Instant>,
+    /// The last error that was told.
+    told: Option<String>,
     /// The first failure, which a script's exit code tells.
     failed: Option<FailureKind>,
 }
@@ -132,13 +125,7 @@ impl Conversation {
 
     fn hear(&mut self, news: News) {
         match news {
-            News::What(what) => {
-                self.course.closed |= matches!(what, What::Closed { .. });
-                if let What::Closed { error: Some(_) } = &what {
-                    self.course.failed.get_or_insert(FailureKind::Connection);
-                }
-                self.journal.note(what);
-            }
+            News::What(what) => self.hear_event(what),
             News::Done(Done::Call(what)) => {
                 if let What::Failed { failure, .. } = &what {
                     self.course.failed.get_or_insert(failure.kind);
@@ -150,6 +137,7 @@ impl Conversation {
             News::Done(Done::Started(Ok(()))) => {
                 self.course.began = true;
                 self.course.closed = false;
+                self.course.told = None;
                 let connected = session::connected(self.session.connection());
                 self.journal.note(connected);
             }
@@ -162,6 +150,30 @@ impl Conversation {
                     self.journal.note(What::Note(format!("heliostat doctor {url} finds out why")));
                 }
             }
+        }
+    }
+
+    fn hear_event(&mut self, what: What) {
+        match what {
+            What::Closed { error } => {
+                self.course.closed = true;
+                if error.is_some() {
+                    self.course.failed.get_or_insert(FailureKind::Connection);
+                }
+                // What was just told as an error need not be told again as the reason.
+                let error = error.filter(|error| self.course.told.as_ref() != Some(error));
+                self.journal.note(What::Closed { error });
+            }
+            What::Error(error) => self.tell(error),
+            other => self.journal.note(other),
+        }
+    }
+
+    /// Tells an error, unless it was the last that was told.
+    fn tell(&mut self, error: String) {
+        if self.course.told.as_ref() != Some(&error) {
+            self.course.told = Some(error.clone());
+            self.journal.note(What::Error(error));
         }
     }
 
@@ -179,7 +191,7 @@ impl Conversation {
 
     fn fail(&mut self, kind: FailureKind, why: String) {
         self.course.failed.get_or_insert(kind);
-        self.journal.note(What::Error(why));
+        self.tell(why);
     }
 
     async fn take(&mut self, typed: Typed) {
@@ -206,7 +218,7 @@ impl Conversation {
             }
             return;
         }
-        let is_text = self.style.lines == Lines::Texts && !text.trim_start().starts_with('.');
+        let is_text = self.session.plan().lines == Lines::Texts && !text.trim_start().starts_with('.');
         if is_text {
             if !text.trim().is_empty() {
                 self.send(text.to_owned());
@@ -228,7 +240,9 @@ impl Conversation {
 
     /// Something was typed that cannot be done. A script that has one is wrong, and its exit code says so.
     fn mistake(&mut self, why: &dyn std::fmt::Display) {
-        self.fail(FailureKind::Usage, why.to_string());
+        self.course.failed.get_or_insert(FailureKind::Usage);
+        // Not as an error of the connection: who makes the same mistake twice is told twice.
+        self.journal.note(What::Error(why.to_string()));
     }
 
     fn call(&mut self, Asked { hub, method, arguments, id }: Asked) {

@@ -1,6 +1,6 @@
 //! Asks a server which hubs it has. It need not tell: then they are named by hand.
 
-use heliostat_client::HubConnection;
+use heliostat_client::Connection;
 use heliostat_proto::javascript::{LONGEST_SCRIPT, ProxyHub, ProxyScript, ProxyScriptError};
 
 /// Why the hubs of a server are not known.
@@ -17,7 +17,7 @@ pub(crate) enum DiscoveryError {
 }
 
 /// The hubs that the generated script lists.
-pub(crate) async fn hubs(connection: &HubConnection) -> Result<Vec<ProxyHub>, DiscoveryError> {
+pub(crate) async fn hubs(connection: &Connection) -> Result<Vec<ProxyHub>, DiscoveryError> {
     let request = connection.request("hubs").await?;
     let mut response = request.send().await.map_err(heliostat_client::RequestError::from)?;
     if !response.status().is_success() {

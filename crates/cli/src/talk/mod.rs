@@ -18,6 +18,7 @@ mod replay;
 pub(crate) mod session;
 mod show;
 mod summary;
+mod wire;
 
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use clap::Args;
-use heliostat_client::{Backoff, HubConnection, Restart};
+use heliostat_client::{Backoff, Restart};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -35,13 +36,15 @@ use crate::config::duration::HumaneDuration;
 use crate::reach::{Endpoint, Reach, TransportChoice};
 use crate::terminal::Paper;
 use catalog::Catalog;
-use conversation::{AtEnd, Conversation, Lines, Manner, Style};
+use conversation::{AtEnd, Conversation, Manner, Style};
+use discovery::DiscoveryError;
 use entry::{FailureKind, VERSION, What};
 use input::Typed;
 use journal::{Form, Journal, Printer};
 use prompt::Prompt;
 use replay::Recording;
-use session::{Plan, Session};
+use session::{Lines, Plan, Session};
+use wire::Wire;
 
 /// Talk to a SignalR server: see what it says, call what it has
 ///
@@ -168,6 +171,7 @@ impl Talk {
             reach: self.reach.clone(),
             transport: self.transport,
             restart: if self.restart { Restart::WithBackoff(Backoff::default()) } else { Restart::Never },
+            lines: if self.raw { Lines::Texts } else { Lines::Calls },
             timeout: self.timeout.map(HumaneDuration::get),
         };
         let connection = plan.connection()?;
@@ -188,7 +192,6 @@ impl Talk {
         let style = Style {
             manner: self.manner(),
             at_end: if self.scripting.stay { AtEnd::Stay } else { AtEnd::Leave },
-            lines: if self.raw { Lines::Texts } else { Lines::Calls },
         };
         let code = Conversation::new(session, catalog, journal, style).run(typed).await;
         if let Some(thread) = thread {
@@ -227,12 +230,14 @@ impl Talk {
     }
 
     /// The hubs to join, and what to say if they could not be found out.
-    async fn catalog(&self, connection: &HubConnection) -> (Catalog, Option<String>) {
+    async fn catalog(&self, connection: &Wire) -> (Catalog, Option<String>) {
         if self.raw {
             return (Catalog::default(), None);
         }
         match discovery::hubs(connection).await {
             Ok(found) => (Catalog::new(&self.hub, found), None),
+            // Who does not answer now does not answer the start either, which tells it better.
+            Err(DiscoveryError::Request(_)) => (Catalog::new(&self.hub, Vec::new()), None),
             Err(error) if self.hub.is_empty() => {
                 let remark = format!(
                     "no hubs were found: {error}\nname them with --hub, or use --raw if there are none"

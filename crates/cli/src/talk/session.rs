@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heliostat_client::{BuildError, Event, Events, HubConnection, HubProxy, InvokeError, NameError, Restart};
+use heliostat_client::{BuildError, Event, Events, HubProxy, InvokeError, NameError, Restart};
 use heliostat_client::{ConnectionError, RequestError, State};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -13,10 +13,20 @@ use tokio::task::JoinSet;
 
 use super::catalog::Catalog;
 use super::entry::{Failure, FailureKind, What};
+use super::wire::Wire;
 use crate::reach::{Endpoint, Reach, TransportChoice};
 
 /// How much progress may wait to be shown. What comes while so much waits is not shown.
 const WAITING_PROGRESS: usize = 1_024;
+
+/// What is said to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// Calls of hub methods.
+    Calls,
+    /// Texts for a persistent connection.
+    Texts,
+}
 
 /// How a connection is made, once and again.
 #[derive(Clone, Debug)]
@@ -25,14 +35,22 @@ pub(crate) struct Plan {
     pub(crate) reach: Reach,
     pub(crate) transport: TransportChoice,
     pub(crate) restart: Restart,
+    pub(crate) lines: Lines,
     /// How long a call may take.
     pub(crate) timeout: Option<Duration>,
 }
 
 impl Plan {
     /// A connection that has not started.
-    pub(crate) fn connection(&self) -> Result<HubConnection, BuildError> {
-        self.reach.builder(&self.url, self.transport).restart(self.restart).build()
+    pub(crate) fn connection(&self) -> Result<Wire, BuildError> {
+        Ok(match self.lines {
+            Lines::Calls => {
+                Wire::Hubs(self.reach.builder(&self.url, self.transport).restart(self.restart).build()?)
+            }
+            Lines::Texts => {
+                Wire::Raw(self.reach.raw_builder(&self.url, self.transport).restart(self.restart).build()?)
+            }
+        })
     }
 }
 
@@ -43,6 +61,8 @@ pub(crate) enum SessionError {
     Build(#[from] BuildError),
     #[error("'{name}' cannot be a hub: {error}")]
     Hub { name: String, error: NameError },
+    #[error("with --raw there are no hubs; leave it out to call methods")]
+    NoHubs,
 }
 
 /// Something that was begun and is over.
@@ -57,7 +77,7 @@ pub(crate) enum Done {
 #[derive(Debug)]
 pub(crate) struct Session {
     plan: Plan,
-    connection: Arc<HubConnection>,
+    connection: Arc<Wire>,
     hubs: Vec<HubProxy>,
     events: Events,
     under_way: JoinSet<Done>,
@@ -74,11 +94,7 @@ pub(crate) enum News {
 
 impl Session {
     /// A session that has not started. It listens to all hubs of the catalogue.
-    pub(crate) fn new(
-        plan: Plan,
-        connection: HubConnection,
-        catalog: &Catalog,
-    ) -> Result<Self, SessionError> {
+    pub(crate) fn new(plan: Plan, connection: Wire, catalog: &Catalog) -> Result<Self, SessionError> {
         let hubs = join(&connection, catalog)?;
         Ok(Self {
             plan,
@@ -127,7 +143,7 @@ impl Session {
         &self.plan
     }
 
-    pub(crate) fn connection(&self) -> &HubConnection {
+    pub(crate) fn connection(&self) -> &Wire {
         &self.connection
     }
 
@@ -138,10 +154,7 @@ impl Session {
     /// The hub of that name. One that was not known at the start can be called, but is not listened to before the next start.
     pub(crate) fn hub(&self, name: &str) -> Result<HubProxy, SessionError> {
         let joined = self.hubs.iter().find(|hub| hub.name().to_lowercase() == name.to_lowercase());
-        joined.cloned().map_or_else(
-            || self.connection.hub(name).map_err(|error| SessionError::Hub { name: name.to_owned(), error }),
-            Ok,
-        )
+        joined.cloned().map_or_else(|| self.connection.hub(name), Ok)
     }
 
     /// Begins a call; returns the entry about it.
@@ -212,10 +225,8 @@ impl Session {
     }
 }
 
-fn join(connection: &HubConnection, catalog: &Catalog) -> Result<Vec<HubProxy>, SessionError> {
-    let hub =
-        |name: &str| connection.hub(name).map_err(|error| SessionError::Hub { name: name.to_owned(), error });
-    catalog.names().map(hub).collect()
+fn join(connection: &Wire, catalog: &Catalog) -> Result<Vec<HubProxy>, SessionError> {
+    catalog.names().map(|name| connection.hub(name)).collect()
 }
 
 /// Calls a method and says why if there is no result.
@@ -286,7 +297,7 @@ struct Answer {
     _id: IgnoredAny,
 }
 
-fn told(connection: &HubConnection, event: Event) -> Option<What> {
+fn told(connection: &Wire, event: Event) -> Option<What> {
     Some(match event {
         Event::StateChanged { to, .. } => What::State(name_of(to).to_owned()),
         Event::Received(message) => received(message.json())?,
@@ -316,7 +327,7 @@ fn received(json: &str) -> Option<What> {
 }
 
 /// The entry about a connection that can be used.
-pub(crate) fn connected(connection: &HubConnection) -> What {
+pub(crate) fn connected(connection: &Wire) -> What {
     What::Connected {
         id: connection.connection_id().unwrap_or_default(),
         transport: connection.transport().map_or("", |kind| kind.as_str()).to_owned(),
