@@ -52,6 +52,10 @@ pub(crate) struct Crank {
     #[arg(long, value_name = "NUMBER")]
     in_flight: Option<u32>,
 
+    /// As fast as possible, so many at once in one write, and the next so many when all have arrived
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["rate", "in_flight"])]
+    burst: Option<u32>,
+
     /// Bytes of each message's text
     #[arg(long, default_value_t = 100, value_name = "BYTES")]
     payload: usize,
@@ -172,7 +176,8 @@ impl Crank {
 
     fn plan(&self) -> Plan {
         let standard = Plan::new(self.scenario, self.target.clone());
-        let pace = self.rate.map(Pace::Rate).or(self.in_flight.map(Pace::InFlight)).unwrap_or(standard.pace);
+        let pace = self.rate.map(Pace::Rate).or(self.in_flight.map(Pace::InFlight));
+        let pace = pace.or(self.burst.map(Pace::Burst)).unwrap_or(standard.pace);
         Plan {
             dialect: self.names.dialect(),
             transport: self.transport,

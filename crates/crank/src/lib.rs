@@ -50,7 +50,7 @@ pub use plan::{
     MAX_THREADS, Pace, Permission, Plan, PlanError, Scenario, ServerProcess,
 };
 pub use process::{Cpu, Memory};
-pub use progress::{Moment, Quiet, Watch};
+pub use progress::{Edge, Moment, Quiet, Watch};
 pub use report::{
     Connecting, GeneratorUse, Integrity, MemoryPerConnection, Messages, Report, ServerUse, Storm,
 };

@@ -90,6 +90,8 @@ pub enum Pace {
     Rate(f64),
     /// As fast as possible with so many under way (a closed loop).
     InFlight(u32),
+    /// So many at once, in one write, and the next so many when all of them have arrived (a closed loop).
+    Burst(u32),
 }
 
 /// Which process the server is.
@@ -241,7 +243,7 @@ impl Plan {
         if self.scenario.cuts() && !self.dialect.comes_back() {
             return unsuitable("a protocol whose clients can come back without loss");
         }
-        if self.scenario.cuts() && matches!(self.pace, Pace::InFlight(_)) {
+        if self.scenario.cuts() && !matches!(self.pace, Pace::Rate(_)) {
             return unsuitable("a rate (--rate), because who is away cannot say what has arrived");
         }
         Ok(())
@@ -263,6 +265,7 @@ impl Plan {
         match self.pace {
             Pace::Rate(rate) => within("--rate", rate, 0.001, MAX_RATE)?,
             Pace::InFlight(count) => within("--in-flight", count.into(), 1.0, MAX_IN_FLIGHT.into())?,
+            Pace::Burst(count) => within("--burst", count.into(), 1.0, MAX_IN_FLIGHT.into())?,
         }
         within("--duration", self.duration.as_secs_f64(), 0.1, MAX_DURATION.as_secs_f64())?;
         within("--warm-up", self.warm_up.as_secs_f64(), 0.0, MAX_DURATION.as_secs_f64())?;
@@ -322,6 +325,7 @@ mod tests {
         assert!(refused(Plan { payload: 10, ..base() }).contains("between 40 and"));
         assert!(refused(Plan { pace: Pace::Rate(f64::NAN), ..base() }).contains("--rate"));
         assert!(refused(Plan { pace: Pace::InFlight(0), ..base() }).contains("--in-flight"));
+        assert!(refused(Plan { pace: Pace::Burst(0), ..base() }).contains("--burst"));
         assert!(refused(Plan { publishers: 0, ..base() }).contains("--publishers"));
         assert!(refused(Plan { duration: Duration::MAX, ..base() }).contains("--duration"));
     }

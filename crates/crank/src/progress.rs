@@ -27,6 +27,20 @@ pub struct Moment {
 pub trait Watch {
     /// Shows how it is going.
     fn show(&mut self, moment: &Moment);
+
+    /// The measured part begins, or ends: the moment to look at what the generator does not look at itself.
+    fn measuring(&mut self, edge: Edge) {
+        let _ = edge;
+    }
+}
+
+/// Where the measured part begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// Before the first measured message.
+    Begins,
+    /// After the last.
+    Ends,
 }
 
 /// Nobody watches.

@@ -120,8 +120,11 @@ pub struct Integrity {
 pub struct ServerUse {
     /// Its process.
     pub pid: u32,
-    /// Processor time in the measured part.
+    /// Processor time in the measured part, in ticks of 10 ms.
     pub cpu: Cpu,
+    /// Both together, to the nanosecond where the system tells.
+    #[serde(serialize_with = "seconds")]
+    pub cpu_time: Duration,
     /// As a share of one core.
     pub cpu_share: f64,
     /// Per message that arrived.

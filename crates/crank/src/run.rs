@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Moment, Phase, Plan, PlanError, Report, Scenario, ServerProcess, Watch,
+    Edge, Moment, Phase, Plan, PlanError, Report, Scenario, ServerProcess, Watch,
     files::{self, TooFewFiles},
     process,
     shared::{NEVER, Shared, nanoseconds},
@@ -131,9 +131,11 @@ impl<'a> Conductor<'a> {
         let until = moments.load_until.load(Ordering::Acquire);
         self.wait_until(from);
         self.shared.enter(Phase::Measured);
+        self.watch.measuring(Edge::Begins);
         let measured_from = self.look();
         self.wait_until(until);
         let measured_until = self.look();
+        self.watch.measuring(Edge::Ends);
         self.shared.enter(Phase::Draining);
         self.wait_for_the_last();
         Looks { before, connected, measured_from, measured_until }

@@ -179,18 +179,20 @@ impl Evidence<'_> {
         let Looks { before, connected, measured_from, measured_until } = self.looks;
         let (first, last) = (before.server?, measured_until.server?);
         let cpu = last.cpu.since(&measured_from.server?.cpu);
+        let cpu_time = last.cpu_since(&measured_from.server?);
         let turns_over = self.plan.scenario == Scenario::Connect;
         let (connect_cpu, connects) = if turns_over {
-            (cpu.total(), measured_until.connected - measured_from.connected)
+            (cpu_time, measured_until.connected - measured_from.connected)
         } else {
-            (connected.server?.cpu.since(&first.cpu).total(), connecting.connected.into())
+            (connected.server?.cpu_since(&first), connecting.connected.into())
         };
         let delivered = measured_until.messages.delivered - measured_from.messages.delivered;
         Some(ServerUse {
             pid: self.pid?,
             cpu,
-            cpu_share: share(cpu.total(), self.measured()),
-            cpu_per_delivery: each(cpu.total(), delivered),
+            cpu_time,
+            cpu_share: share(cpu_time, self.measured()),
+            cpu_per_delivery: each(cpu_time, delivered),
             cpu_per_connect: each(connect_cpu, connects),
             before: first.memory,
             after: last.memory,
@@ -202,7 +204,8 @@ impl Evidence<'_> {
     fn generator(&self) -> Option<GeneratorUse> {
         let Looks { measured_from, measured_until, .. } = self.looks;
         let cpu = measured_until.generator?.cpu.since(&measured_from.generator?.cpu);
-        let cpu_share = share(cpu.total(), self.measured());
+        let cpu_share =
+            share(measured_until.generator?.cpu_since(&measured_from.generator?), self.measured());
         let saturated = cpu_share > SATURATED * f64::from(self.plan.threads);
         Some(GeneratorUse { cpu, cpu_share, saturated })
     }

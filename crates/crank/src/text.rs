@@ -34,6 +34,7 @@ impl Report {
         let pace = match self.pace {
             Pace::Rate(rate) => format!("{rate} a second"),
             Pace::InFlight(count) => format!("{count} in flight"),
+            Pace::Burst(count) => format!("{count} at once"),
         };
         let groups = self.groups.map(|groups| format!(" in {groups} groups")).unwrap_or_default();
         format!("{}: {connections} x {transport}{groups}, {pace}, {payload} B, {target}", scenario.as_str())

@@ -1,6 +1,6 @@
 //! One look at a process.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use serde::Serialize;
 
@@ -52,8 +52,20 @@ pub struct Memory {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sample {
     pub(crate) cpu: Cpu,
+    /// Processor time of the threads that live, to the nanosecond; `None` if the system does not tell.
+    running: Option<Duration>,
     pub(crate) memory: Memory,
     pub(crate) open_files: Option<u64>,
+}
+
+impl Sample {
+    /// Processor time since an earlier look, as exactly as can be known.
+    pub(crate) fn cpu_since(&self, earlier: &Self) -> Duration {
+        let ticks = self.cpu.since(&earlier.cpu).total();
+        let exact = self.running.zip(earlier.running).map(|(now, then)| now.saturating_sub(then));
+        // Threads that have ended since take their time along; then the ticks know more.
+        exact.filter(|exact| *exact + 2 * TICK >= ticks).unwrap_or(ticks)
+    }
 }
 
 /// Looks at a process; `None` if there is none, or we may not.
@@ -62,7 +74,18 @@ pub(crate) fn sample(pid: u32) -> Option<Sample> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let open_files = fs::read_dir(format!("/proc/{pid}/fd")).ok().map(|files| files.count() as u64);
-    Some(Sample { cpu, memory: memory_of(&status, &rollup), open_files })
+    let running = running(Path::new(&format!("/proc/{pid}/task")));
+    Some(Sample { cpu, running, memory: memory_of(&status, &rollup), open_files })
+}
+
+/// The first field of each thread's `schedstat` is the time it has run, in nanoseconds.
+fn running(threads: &Path) -> Option<Duration> {
+    let of_one = |thread: fs::DirEntry| {
+        let schedstat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        schedstat.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    let nanoseconds: u64 = fs::read_dir(threads).ok()?.flatten().filter_map(of_one).sum();
+    (nanoseconds > 0).then(|| Duration::from_nanos(nanoseconds))
 }
 
 /// The 14th and 15th field; the second is a name in parentheses that may hold anything.
@@ -110,6 +133,19 @@ mod tests {
         let rollup = "Pss:   9 kB\nPrivate_Clean:   1 kB\nPrivate_Dirty:   2 kB\n";
         let memory = memory_of(status, rollup);
         assert_eq!((memory.pss, memory.private), (Some(9 * 1024), Some(3 * 1024)));
+    }
+
+    #[test]
+    fn time_is_exact_unless_a_thread_took_its_part_along() {
+        let at = |ticks: u32, running: Option<u64>| Sample {
+            cpu: Cpu { user: TICK * ticks, system: Duration::ZERO },
+            running: running.map(Duration::from_micros),
+            ..Sample::default()
+        };
+        let before = at(100, Some(1_000_000));
+        assert_eq!(at(101, Some(1_012_345)).cpu_since(&before), Duration::from_micros(12_345));
+        assert_eq!(at(150, Some(1_100_000)).cpu_since(&before), TICK * 50);
+        assert_eq!(at(150, None).cpu_since(&before), TICK * 50);
     }
 
     #[cfg(target_os = "linux")]

@@ -22,6 +22,8 @@ pub(crate) struct Load {
     /// Messages published, and echoes asked for.
     published: u64,
     asked: usize,
+    /// Messages that still belong to the burst being sent.
+    left_of_burst: u32,
     pub(super) has_stormed: bool,
     /// All that was due has been sent.
     pub(super) is_finished: bool,
@@ -46,6 +48,7 @@ impl Load {
             begun: None,
             published: 0,
             asked: 0,
+            left_of_burst: 0,
             has_stormed: false,
             is_finished: false,
             payload: String::new(),
@@ -54,14 +57,14 @@ impl Load {
     }
 
     pub(super) const fn is_closed_loop(&self, plan: &Plan) -> bool {
-        matches!(plan.pace, Pace::InFlight(_)) && plan.scenario.publishes()
+        !matches!(plan.pace, Pace::Rate(_)) && plan.scenario.publishes()
     }
 
     fn schedules(&self, plan: &Plan, from: u64) -> Schedules {
         let threads = f64::from(self.share.of);
         let rate = match plan.pace {
             Pace::Rate(rate) => Some(rate),
-            Pace::InFlight(_) => None,
+            Pace::InFlight(_) | Pace::Burst(_) => None,
         };
         let scenario = plan.scenario;
         // One thread publishes; all ask for echoes and connect.
@@ -151,6 +154,7 @@ impl Worker {
             let due = match self.plan.pace {
                 Pace::Rate(_) => self.take(now, |schedules| schedules.main.as_mut()),
                 Pace::InFlight(most) => (self.goes_on(now) && self.is_room_for(fanout, most)).then_some(now),
+                Pace::Burst(size) => self.takes_part_in_burst(now, size).then_some(now),
             };
             let Some(due) = due else { break };
             self.publish(publisher, stream, Due { due, now });
@@ -161,6 +165,16 @@ impl Worker {
         for index in self.publishers.clone() {
             self.flush(index);
         }
+    }
+
+    /// Whether this message belongs to the burst that is being sent, or begins the next one.
+    fn takes_part_in_burst(&mut self, now: u64, size: u32) -> bool {
+        if self.load.left_of_burst == 0 && self.shared.outstanding() == 0 && self.goes_on(now) {
+            self.load.left_of_burst = size;
+        }
+        let takes_part = self.load.left_of_burst > 0;
+        self.load.left_of_burst = self.load.left_of_burst.saturating_sub(1);
+        takes_part
     }
 
     /// Whether, with this message, at most `most` are not with everybody yet.
@@ -233,7 +247,7 @@ impl Worker {
 
     /// In a closed loop, everybody's first calls.
     fn begin_echoes(&mut self, now: u64) {
-        if let Pace::InFlight(count) = self.plan.pace {
+        if let Pace::InFlight(count) | Pace::Burst(count) = self.plan.pace {
             for index in 0..self.clients.len() {
                 if let Some(client) =
                     self.clients.get_mut(index).filter(|client| client.stage == Stage::Ready)
@@ -249,8 +263,15 @@ impl Worker {
     /// In a closed loop, one call for each that was answered. In an open one the schedule decides.
     pub(super) fn spend_credit(&mut self, index: usize, now: u64) {
         let Some(client) = self.clients.get_mut(index) else { return };
+        let least = match self.plan.pace {
+            Pace::Rate(_) | Pace::InFlight(_) => 0,
+            Pace::Burst(size) => size,
+        };
+        if client.credit < least {
+            return;
+        }
         let credit = std::mem::take(&mut client.credit);
-        let closed = self.plan.scenario == Scenario::Echo && matches!(self.plan.pace, Pace::InFlight(_));
+        let closed = self.plan.scenario == Scenario::Echo && !matches!(self.plan.pace, Pace::Rate(_));
         if closed && self.goes_on(now) {
             (0..credit).for_each(|_| self.echo(index, Due { due: now, now }));
         }
@@ -301,7 +322,7 @@ impl Worker {
             }
             let due = match self.plan.pace {
                 Pace::Rate(_) => self.take(now, |schedules| schedules.main.as_mut()),
-                Pace::InFlight(most) => {
+                Pace::InFlight(most) | Pace::Burst(most) => {
                     let most = (most / self.plan.threads).max(1);
                     (self.goes_on(now) && self.shaking < most).then_some(now)
                 }

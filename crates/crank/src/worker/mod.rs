@@ -32,6 +32,7 @@ use alarm::Alarm;
 use client::{Client, Hearing, Line, Role};
 use load::Load;
 use pool::Pool;
+use returning::Backlog;
 pub(crate) use tally::Tally;
 
 const ALARM: Token = Token(usize::MAX - 1);
@@ -140,12 +141,13 @@ impl Worker {
                 Phase::Leaving if self.has_left(now) => return Ok(self.outcome()),
                 Phase::Leaving => {}
             }
-            self.retry_due(now);
+            let backlog = self.retry_due(now);
             self.pump();
             if let Some(due) = self.next_due().filter(|_| !self.load.is_finished) {
                 self.alarm.set(due, now);
             }
-            match self.poll.poll(&mut events, Some(TURN)) {
+            let wait = if backlog == Backlog::Some { Duration::ZERO } else { TURN };
+            match self.poll.poll(&mut events, Some(wait)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Ok(()) | Err(_) => {}
             }

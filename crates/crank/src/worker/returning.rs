@@ -12,6 +12,16 @@ use crate::{dialect::Opening, shared::Phase};
 /// return together. In nanoseconds.
 const PAUSE: std::ops::Range<u64> = 200_000_000..500_000_000;
 
+/// Sockets opened in one turn of the loop, so that publishing goes on meanwhile.
+const PER_TURN: usize = 64;
+
+/// Whether more is to be done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Backlog {
+    Some,
+    None,
+}
+
 impl Worker {
     /// A client's connection has ended, and it was not us.
     pub(super) fn lose(&mut self, index: usize, reason: &str) {
@@ -45,16 +55,20 @@ impl Worker {
         self.shared.explain(|| reason.to_owned());
     }
 
-    /// Those whose pause is over try again.
-    pub(super) fn retry_due(&mut self, now: u64) {
-        while let Some(Reverse((due, index))) = self.retries.peek().copied()
-            && due <= now
-        {
-            self.retries.pop();
-            if self.clients.get(index).is_some_and(|client| client.stage == Stage::Away) {
-                self.open(index, Opening::Again);
+    /// Those whose turn it is come back, or try again to.
+    pub(super) fn retry_due(&mut self, now: u64) -> Backlog {
+        for _ in 0..PER_TURN {
+            match self.retries.peek().copied() {
+                Some(Reverse((due, index))) if due <= now => {
+                    self.retries.pop();
+                    if self.clients.get(index).is_some_and(|client| client.stage == Stage::Away) {
+                        self.open(index, Opening::Again);
+                    }
+                }
+                Some(_) | None => return Backlog::None,
             }
         }
+        Backlog::Some
     }
 
     /// Cuts all sockets, once, when it is time.
@@ -63,8 +77,11 @@ impl Worker {
             return;
         }
         self.load.has_stormed = true;
-        let cut: Vec<_> = (0..self.clients.len()).filter(|index| self.cut(*index, now)).collect();
-        cut.into_iter().for_each(|index| self.open(index, Opening::Again));
+        for index in 0..self.clients.len() {
+            if self.cut(index, now) {
+                self.retries.push(Reverse((now, index)));
+            }
+        }
     }
 
     /// Cuts one socket, of a client whose turn it is.
