@@ -2,10 +2,13 @@
 
 use std::fmt::Write;
 
-use heliostat_proto::transport_kind::TransportKind;
+use heliostat_proto::{
+    classic::{HubAnswer, HubMessage, decode_frame},
+    connection::client::{Frame, Signal},
+    transport_kind::TransportKind,
+};
 use memchr::memmem;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 use super::{Asking, Call, Dialect, Heard, Opening, Session};
 use crate::wire::request::{Request, UPGRADE, escape};
@@ -54,26 +57,12 @@ impl Default for Classic {
     }
 }
 
+/// As much of the answer as must be there: baselines may leave out the rest.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Negotiation {
     connection_token: Option<String>,
     error: Option<String>,
-}
-
-/// What of a frame may matter besides marks.
-#[derive(Deserialize)]
-struct Frame {
-    #[serde(rename = "I", default)]
-    id: Option<IgnoredAny>,
-    #[serde(rename = "E", default)]
-    error: Option<String>,
-    #[serde(rename = "S", default)]
-    initialized: Option<serde_json::Value>,
-    #[serde(rename = "D", default)]
-    disconnect: Option<serde_json::Value>,
-    #[serde(rename = "C", default)]
-    cursor: Option<IgnoredAny>,
 }
 
 impl Classic {
@@ -201,23 +190,23 @@ impl Dialect for Classic {
     }
 
     fn read(&self, text: &[u8]) -> Heard {
-        // Keep-alives are most of what an idle connection hears.
-        if text == b"{}" {
-            return Heard::Nothing;
-        }
-        let Ok(frame) = serde_json::from_slice::<Frame>(text) else { return Heard::Nothing };
-        let says_yes = |value: &Option<serde_json::Value>| {
-            value.as_ref().is_some_and(|value| value.as_u64() == Some(1) || value.as_bool() == Some(true))
-        };
-        match frame {
-            Frame { id: Some(_), error: Some(error), .. } => Heard::Failed(error),
-            Frame { id: Some(_), .. } => Heard::Reply,
-            Frame { error: Some(error), .. } => Heard::Goodbye(error),
-            Frame { cursor: Some(_), disconnect, .. } if says_yes(&disconnect) => {
-                Heard::Goodbye("the server disconnected this client".to_owned())
-            }
-            Frame { initialized, .. } if says_yes(&initialized) => Heard::Initialized,
-            Frame { .. } => Heard::Nothing,
+        let Ok(text) = std::str::from_utf8(text) else { return Heard::Nothing };
+        match decode_frame(text) {
+            Ok(Frame::Result(result)) => match HubMessage::decode(result.get()) {
+                Ok(HubMessage::Answer(HubAnswer { outcome: Err(failure), .. })) => {
+                    Heard::Failed(failure.text.into_owned())
+                }
+                Ok(HubMessage::Answer(_)) => Heard::Reply,
+                Ok(_) | Err(_) => Heard::Nothing,
+            },
+            Ok(Frame::Response(response)) => match response.signal {
+                Signal::Initialized => Heard::Initialized,
+                Signal::Stop(Some(why)) => Heard::Goodbye(why.into()),
+                Signal::Stop(None) => Heard::Goodbye("the server disconnected this client".to_owned()),
+                Signal::None | Signal::Reconnect => Heard::Nothing,
+            },
+            // What is no frame at all is found in the sample.
+            Ok(Frame::KeepAlive) | Err(_) => Heard::Nothing,
         }
     }
 
@@ -236,7 +225,7 @@ impl Dialect for Classic {
     }
 
     fn is_valid(&self, text: &[u8]) -> bool {
-        serde_json::from_slice::<IgnoredAny>(text).is_ok()
+        std::str::from_utf8(text).is_ok_and(|text| decode_frame(text).is_ok())
     }
 }
 
