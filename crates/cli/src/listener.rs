@@ -8,21 +8,16 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
-use heliostat::LenientStream;
+use heliostat::{Http1, Http1Error, ResponseBody};
 use http::{Request, Response};
-use http_body::Body;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::operations::Peer;
-
-type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Connections that the system may keep for us until we accept them: enough for a few thousand clients that come back
 /// in the same second. The system may allow fewer.
@@ -102,21 +97,21 @@ impl Listener {
     /// A connection that HTTP hands over, to a WebSocket, is no longer ours to count: `handed_over` says how many there
     /// are. A wrapper of ours around the stream could count them, but would hide from the server that it is plain TCP,
     /// and so cost every later read and write.
-    pub(crate) async fn serve<S, B>(
+    pub(crate) async fn serve<S>(
         self,
         service: S,
         handed_over: impl Fn() -> u64,
         stop: impl Future<Output = ()>,
     ) -> Remaining
     where
-        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Clone + Send + 'static,
         S::Future: Send,
-        S::Error: Into<AnyError>,
-        B: Body<Data: Send, Error: Into<AnyError>> + Send + 'static,
+        S::Error: Into<Http1Error>,
     {
         let connections = TaskTracker::new();
         let (stopping, stopped) = watch::channel(());
         let mut stop = pin!(stop);
+        let http = Http1 { header_timeout: self.limits.header, max_head: MAX_HEAD };
         loop {
             let next = async {
                 self.room(|| connections.len() as u64 + handed_over()).await;
@@ -126,7 +121,7 @@ impl Listener {
                 () = &mut stop => break,
                 stream = next => stream,
             };
-            connections.spawn(speak_http(stream, service.clone(), self.limits.header, stopped.clone()));
+            connections.spawn(speak_http(stream, service.clone(), http, stopped.clone()));
         }
         Remaining { connections, stopping }
     }
@@ -179,30 +174,16 @@ fn is_about_one_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn speak_http<S, B>(stream: TcpStream, service: S, header: Duration, mut stopped: watch::Receiver<()>)
+async fn speak_http<S>(stream: TcpStream, service: S, http: Http1, mut stopped: watch::Receiver<()>)
 where
-    S: Service<Request<Incoming>, Response = Response<B>> + Send + 'static,
+    S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Send + 'static,
     S::Future: Send,
-    S::Error: Into<AnyError>,
-    B: Body<Data: Send, Error: Into<AnyError>> + Send + 'static,
+    S::Error: Into<Http1Error>,
 {
     let peer = stream.peer_addr().ok().map(Peer);
-    let http = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(header)
-        .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(LenientStream::new(stream)), Introduced { service, peer })
-        .with_upgrades();
-    let mut http = pin!(http);
-    let result = tokio::select! {
-        result = http.as_mut() => result,
-        // The other end is dropped when the server stops.
-        _ = stopped.changed() => {
-            http.as_mut().graceful_shutdown();
-            http.await
-        }
-    };
-    if let Err(error) = result {
+    // The other end is dropped when the server stops.
+    let stop = async move { _ = stopped.changed().await };
+    if let Err(error) = http.serve(stream, Introduced { service, peer }, stop).await {
         tracing::debug!(%error, "a physical connection ended with an error");
     }
 }
@@ -255,7 +236,6 @@ mod tests {
     use std::convert::Infallible;
 
     use bytes::Bytes;
-    use http_body_util::Full;
     use hyper::service::service_fn;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
@@ -276,7 +256,7 @@ mod tests {
         let address = listener.address().unwrap();
         let (stop, stopped) = oneshot::channel();
         let answer = service_fn(|_| async {
-            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"hi"))))
+            Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
         });
         let served = tokio::spawn(listener.serve(answer, || 0, async move { stopped.await.unwrap_or(()) }));
         Running { address, stop, served }

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 /// What travels through the log.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and each is in an `Arc` of its own")]
 pub(crate) enum Outgoing {
     /// For clients.
     Message(Encoded),
@@ -33,12 +34,14 @@ pub(crate) struct Encoded {
 pub(crate) enum Format {
     WebSocket,
     EventStream,
+    EventStreamChunk,
     ForeverFrame,
+    ForeverFrameChunk,
     LongPolling,
 }
 
 impl Format {
-    const COUNT: usize = 4;
+    const COUNT: usize = 6;
 }
 
 /// A change that the reading transport connection makes to itself (spec 5.7). It never reaches the client as a message.
@@ -78,8 +81,10 @@ impl Encoded {
         let slot = match format {
             Format::WebSocket => &self.frames[0],
             Format::EventStream => &self.frames[1],
-            Format::ForeverFrame => &self.frames[2],
-            Format::LongPolling => &self.frames[3],
+            Format::EventStreamChunk => &self.frames[2],
+            Format::ForeverFrame => &self.frames[3],
+            Format::ForeverFrameChunk => &self.frames[4],
+            Format::LongPolling => &self.frames[5],
         };
         slot.get_or_init(build).clone()
     }

@@ -67,7 +67,12 @@ pub use heliostat_proto::{
     protocol_version::ProtocolVersion,
     transport_kind::{TransportKind, TransportSet},
 };
-pub use http::{lenient::LenientStream, request::Request, service::HeliostatService};
+pub use http::{
+    host::{Http1, Http1Error},
+    lenient::LenientStream,
+    request::Request,
+    service::HeliostatService,
+};
 #[doc(hidden)]
 pub use hub::macro_support;
 pub use hub::{

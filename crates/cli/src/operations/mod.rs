@@ -13,7 +13,6 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use heliostat::{ConnectionId, Server};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use serde_json::json;
 
 pub(crate) use commands::{Connections, TimelineOf};
@@ -37,7 +36,7 @@ impl Operations {
     }
 
     /// The answer, if the path is one of ours.
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
+    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
         let path = request.uri().path();
         let rest = path.strip_prefix(CONNECTIONS).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
         if let Err(refusal) = self.admit(request) {
@@ -49,7 +48,7 @@ impl Operations {
         })
     }
 
-    fn one(&self, id: &str) -> Response<Full<Bytes>> {
+    fn one(&self, id: &str) -> Response<Bytes> {
         let id = ConnectionId::parse(id).ok();
         let found = id.and_then(|id| Some((self.server.connection(id)?, self.server.timeline(id)?)));
         match found {
@@ -109,8 +108,8 @@ const fn why(refusal: StatusCode) -> &'static str {
     }
 }
 
-fn answer(status: StatusCode, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn answer(status: StatusCode, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
     for (name, value) in [
         (header::CONTENT_TYPE, "application/json"),

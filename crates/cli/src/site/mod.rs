@@ -18,7 +18,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use heliostat::{HeliostatService, ResponseBody, Server};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper::service::Service;
 use serde_json::json;
@@ -71,25 +70,24 @@ impl Site {
 }
 
 impl Service<Request<Incoming>> for Site {
-    type Response = Response<Either<Full<Bytes>, ResponseBody>>;
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         if let Some(answer) = self.operations.answer(&request).or_else(|| self.pages.answer(&request)) {
-            return Box::pin(ready(Ok(answer.map(Either::Left))));
+            return Box::pin(ready(Ok(answer.map(ResponseBody::from))));
         }
         // Only operations want to know; the server keeps what it gets for as long as a connection lives.
         request.extensions_mut().remove::<Peer>();
         // The server's service is always ready, so it need not be asked.
-        let answer = tower_service::Service::call(&mut self.server.clone(), request);
-        Box::pin(async { Ok(answer.await?.map(Either::Right)) })
+        tower_service::Service::call(&mut self.server.clone(), request)
     }
 }
 
 impl Pages {
     /// The answer, if the path is one of ours.
-    fn answer<B>(&self, request: &Request<B>) -> Option<Response<Full<Bytes>>> {
+    fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
         let path = request.uri().path();
         let asset = self.assets.get(path);
         if asset.is_none() && !self.demos.contains_key(path) && !["/", "/status.json"].contains(&path) {
@@ -127,8 +125,8 @@ impl Pages {
 }
 
 /// A page, or data for one: always fresh.
-fn answer(content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn answer(content_type: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     for (name, value) in [
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-cache"),
@@ -142,7 +140,7 @@ fn answer(content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
 }
 
 /// A file, or the word that the browser's copy is still good.
-fn answer_with_tag(asset: &Asset, asked: &HeaderMap) -> Response<Full<Bytes>> {
+fn answer_with_tag(asset: &Asset, asked: &HeaderMap) -> Response<Bytes> {
     let same = asked.get(header::IF_NONE_MATCH).is_some_and(|tag| tag.as_bytes() == asset.tag.as_bytes());
     let mut response = answer(asset.content_type, if same { Bytes::new() } else { asset.body.clone() });
     if same {

@@ -3,6 +3,7 @@
 mod answer;
 mod cross_origin;
 pub(crate) mod headers;
+pub(crate) mod host;
 mod intake;
 pub(crate) mod lenient;
 mod negotiate;

@@ -123,6 +123,10 @@ impl Reader {
         &self.framing
     }
 
+    pub(crate) fn framing_mut(&mut self) -> &mut Framing {
+        &mut self.framing
+    }
+
     pub(crate) const fn groups(&self) -> &GroupsRead {
         &self.groups
     }
@@ -145,7 +149,11 @@ impl Reader {
     pub(crate) fn next(&mut self, core: &Arc<Core>, record: &Arc<Record>) -> Option<Bytes> {
         let limit = match self.framing {
             Framing::LongPolling | Framing::Jsonp(_) => POLL_BATCH,
-            Framing::WebSocket | Framing::EventStream | Framing::ForeverFrame(_) => STREAMING_BATCH,
+            Framing::WebSocket
+            | Framing::EventStream
+            | Framing::EventStreamChunks
+            | Framing::ForeverFrame(_)
+            | Framing::ForeverFrameChunks => STREAMING_BATCH,
         };
         loop {
             let mut batch = std::mem::take(&mut self.batch);

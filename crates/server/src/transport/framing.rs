@@ -17,16 +17,25 @@ pub(crate) enum Framing {
     WebSocket,
     /// `data: …`
     EventStream,
+    /// The same; a frame is one chunk of the response.
+    EventStreamChunks,
     /// `<script>…`
     ForeverFrame(FrameId),
+    /// The same; a frame is one chunk of the response.
+    ForeverFrameChunks,
     /// The JSON itself, once.
     LongPolling,
     /// A call of the client's function, once.
     Jsonp(Callback),
 }
 
+/// What ends a chunked response.
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
 /// A text frame with `{}`.
 const WEB_SOCKET_KEEP_ALIVE: &[u8] = &[0x81, 0x02, b'{', b'}'];
+const EVENT_STREAM_KEEP_ALIVE_CHUNK: &[u8] = b"a\r\ndata: {}\n\n\r\n";
+const FOREVER_FRAME_KEEP_ALIVE_CHUNK: &[u8] = b"1c\r\n<script>r(c, {});</script>\n\n\r\n";
 
 impl Framing {
     /// Under which format the encoded message may be shared with others; none where it is the client's own.
@@ -34,9 +43,24 @@ impl Framing {
         match self {
             Self::WebSocket => Some(Format::WebSocket),
             Self::EventStream => Some(Format::EventStream),
+            Self::EventStreamChunks => Some(Format::EventStreamChunk),
             Self::ForeverFrame(_) => Some(Format::ForeverFrame),
+            Self::ForeverFrameChunks => Some(Format::ForeverFrameChunk),
             Self::LongPolling => Some(Format::LongPolling),
             Self::Jsonp(_) => None,
+        }
+    }
+
+    /// From here on its frames are chunks.
+    pub(crate) fn begin_chunks(&mut self) {
+        match self {
+            Self::EventStream => *self = Self::EventStreamChunks,
+            Self::ForeverFrame(_) => *self = Self::ForeverFrameChunks,
+            Self::EventStreamChunks
+            | Self::ForeverFrameChunks
+            | Self::WebSocket
+            | Self::LongPolling
+            | Self::Jsonp(_) => {}
         }
     }
 
@@ -45,7 +69,11 @@ impl Framing {
         match self {
             Self::EventStream => Some(Bytes::from_static(event_stream::PREAMBLE)),
             Self::ForeverFrame(id) => Some(Bytes::from(forever_frame::prologue(*id))),
-            Self::WebSocket | Self::LongPolling | Self::Jsonp(_) => None,
+            Self::EventStreamChunks
+            | Self::ForeverFrameChunks
+            | Self::WebSocket
+            | Self::LongPolling
+            | Self::Jsonp(_) => None,
         }
     }
 
@@ -54,7 +82,9 @@ impl Framing {
         match self {
             Self::WebSocket => Some(WEB_SOCKET_KEEP_ALIVE),
             Self::EventStream => Some(event_stream::KEEP_ALIVE),
+            Self::EventStreamChunks => Some(EVENT_STREAM_KEEP_ALIVE_CHUNK),
             Self::ForeverFrame(_) => Some(forever_frame::KEEP_ALIVE),
+            Self::ForeverFrameChunks => Some(FOREVER_FRAME_KEEP_ALIVE_CHUNK),
             Self::LongPolling => Some(long_polling::KEEP_ALIVE),
             Self::Jsonp(_) => None,
         }
@@ -68,7 +98,9 @@ impl Framing {
                 out.extend_from_slice(json);
             }
             Self::EventStream => event_stream::encode(out, json),
+            Self::EventStreamChunks => chunk(out, |out| event_stream::encode(out, json)),
             Self::ForeverFrame(_) => forever_frame::encode(out, json),
+            Self::ForeverFrameChunks => chunk(out, |out| forever_frame::encode(out, json)),
             Self::LongPolling => out.extend_from_slice(json),
             Self::Jsonp(callback) => jsonp::wrap(out, callback, json),
         }
@@ -80,6 +112,16 @@ impl Framing {
         self.encode(&mut out, json);
         Bytes::from(out)
     }
+}
+
+/// Appends what `encode` writes as one chunk. Its length comes first and is only known afterwards: that costs a copy, but most frames
+/// are made once for all their readers.
+fn chunk(out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+    let mut content = Vec::with_capacity(out.capacity());
+    encode(&mut content);
+    out.extend_from_slice(format!("{:x}\r\n", content.len()).as_bytes());
+    out.extend_from_slice(&content);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The head of one unfragmented text frame of `length` bytes.
@@ -126,5 +168,19 @@ mod tests {
         assert_eq!(frame.keep_alive(), Some(&b"<script>r(c, {});</script>\n\n"[..]));
         assert_eq!(Framing::LongPolling.keep_alive(), Some(&b" "[..]));
         assert_eq!(Framing::Jsonp(Callback::parse("cb").unwrap()).keep_alive(), None);
+    }
+
+    #[test]
+    fn a_chunk_holds_exactly_the_frame_and_so_does_a_keep_alive() {
+        for plain in [Framing::EventStream, Framing::ForeverFrame(FrameId::parse("1").unwrap())] {
+            let mut chunked = plain.clone();
+            chunked.begin_chunks();
+            let as_chunk =
+                |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
+            for json in [&b"{}"[..], &[b'x'; 300]] {
+                assert_eq!(chunked.framed(json), as_chunk(&plain.framed(json)));
+            }
+            assert_eq!(chunked.keep_alive().unwrap(), as_chunk(plain.keep_alive().unwrap()));
+        }
     }
 }

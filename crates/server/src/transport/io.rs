@@ -19,7 +19,7 @@ use tokio::{
     },
 };
 
-use crate::http::lenient::LenientStream;
+use crate::http::{host::HttpStream, lenient::LenientStream};
 
 /// What the client sends.
 #[derive(Debug)]
@@ -48,16 +48,22 @@ pub(super) fn take_over(upgraded: Upgraded) -> (Input, Output, Vec<u8>) {
         Ok(parts) => return halves(parts.io.into_inner(), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
+    let upgraded = match upgraded.downcast::<TokioIo<HttpStream>>() {
+        Ok(parts) => return lenient_halves(parts.io.into_inner().into_inner(), &parts.read_buf),
+        Err(upgraded) => upgraded,
+    };
     match upgraded.downcast::<TokioIo<LenientStream<TcpStream>>>() {
-        Ok(parts) => {
-            let (stream, held) = parts.io.into_inner().into_parts();
-            halves(stream, [&*parts.read_buf, &*held].concat())
-        }
+        Ok(parts) => lenient_halves(parts.io.into_inner(), &parts.read_buf),
         Err(upgraded) => {
             let (input, output) = tokio::io::split(TokioIo::new(upgraded));
             (Input::Other(input), Output::Other { half: output, is_behind: false }, Vec::new())
         }
     }
+}
+
+fn lenient_halves(stream: LenientStream<TcpStream>, read: &[u8]) -> (Input, Output, Vec<u8>) {
+    let (stream, held) = stream.into_parts();
+    halves(stream, [read, &*held].concat())
 }
 
 fn halves(stream: TcpStream, read: Vec<u8>) -> (Input, Output, Vec<u8>) {

@@ -27,6 +27,7 @@ use super::{
     Framing,
     delivery::{LastWord, Reader},
     socket::Socket,
+    streams::Stream,
 };
 use crate::{
     application::{Admission, Context},
@@ -69,6 +70,8 @@ pub(crate) struct Link {
     waker: AtomicWaker,
     /// Where a publisher may write itself, on WebSockets.
     pub(super) socket: Socket,
+    /// The same on a stream that was handed over.
+    stream: OnceLock<Arc<Stream>>,
     keep_alive_due: AtomicBool,
     ending: OnceLock<LinkEnd>,
     closed: AtomicBool,
@@ -167,6 +170,7 @@ impl Link {
             reader: Mutex::new(None),
             waker: AtomicWaker::new(),
             socket: Socket::new(),
+            stream: OnceLock::new(),
             keep_alive_due: AtomicBool::new(false),
             ending: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -199,7 +203,10 @@ impl Link {
         match self.kind {
             TransportKind::WebSockets => self.socket.pump(self),
             TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
-                self.waker.wake();
+                match self.stream.get() {
+                    Some(stream) => stream.pump(self),
+                    None => self.waker.wake(),
+                }
             }
         }
     }
@@ -207,6 +214,18 @@ impl Link {
     /// A keep-alive is due: it goes out with the next [`notify`](Self::notify).
     pub(crate) fn keep_alive(&self) {
         self.keep_alive_due.store(true, Ordering::Release);
+    }
+
+    /// The socket is this stream's from here on.
+    pub(super) fn attach(&self, stream: &Arc<Stream>) {
+        _ = self.stream.set(Arc::clone(stream));
+    }
+
+    /// From here on what is due comes as HTTP chunks.
+    pub(super) fn begin_chunks(&self) {
+        if let Some(reader) = self.lock_reader().as_mut() {
+            reader.framing_mut().begin_chunks();
+        }
     }
 
     /// The client is to be asked whether it is still there (WebSockets only), with the next [`notify`](Self::notify).

@@ -1,17 +1,20 @@
 //! Transport connections: what one receive request reads from the bus and how its bytes reach the client.
 //!
 //! A [`Link`] pulls: whoever publishes only tells it that there is news. On a WebSocket the publisher then writes the due batch
-//! straight to the socket (design: fewer wake-ups, fewer sends); on HTTP streams the link's body is polled by its own connection.
+//! straight to the socket (design: fewer wake-ups, fewer sends), and so on HTTP streams that were [handed over](handover); on others the
+//! link's body is polled by its own connection.
 //! Either way [`Delivery`](delivery::Reader) makes the bytes, so all four transports say the same things.
 
 mod delivery;
 mod doorbell;
 mod framing;
+pub(crate) mod handover;
 mod incoming;
 mod io;
 mod link;
 pub(crate) mod response_body;
 mod socket;
+pub(crate) mod streams;
 pub(crate) mod turn;
 pub(crate) mod web_sockets;
 

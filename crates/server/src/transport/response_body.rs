@@ -1,7 +1,8 @@
 //! Event streams, forever frames and polls: a response body that pulls from its link.
 //!
 //! The body is polled by whoever owns the HTTP connection. It asks the link for the next bytes each time, so a client that does not
-//! read costs nothing: its body is not polled, nothing is taken from the bus, nothing is buffered here.
+//! read costs nothing: its body is not polled, nothing is taken from the bus, nothing is buffered here. Where the owner allows it, an
+//! endless body is only the beginning of the response, and [`streams`](super::streams) go on with the rest.
 
 use std::{
     collections::VecDeque,
@@ -16,6 +17,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{
     Link,
+    handover::{Chunking, Handover},
     link::{End, Says, Step},
 };
 
@@ -36,6 +38,8 @@ struct StreamBody {
     link: Arc<Link>,
     preamble: Option<Bytes>,
     ended: bool,
+    /// Who may go on without this body.
+    offered: Option<(Arc<Handover>, Chunking)>,
 }
 
 impl ResponseBody {
@@ -54,12 +58,34 @@ impl ResponseBody {
     /// A response that lives as long as its link. Dropping it before its end means that the client is gone.
     pub(crate) fn stream(link: Arc<Link>) -> Self {
         let preamble = link.framing().and_then(|framing| framing.preamble());
-        Self(Kind::Stream(StreamBody { link, preamble, ended: false }))
+        Self(Kind::Stream(StreamBody { link, preamble, ended: false, offered: None }))
+    }
+
+    /// If this is an endless response: from the moment that `handover` knows of, it goes on without this body. Says whether it is.
+    pub(crate) fn offer(&mut self, handover: &Arc<Handover>, chunking: Chunking) -> bool {
+        match &mut self.0 {
+            Kind::Stream(stream) if stream.link.kind != TransportKind::LongPolling => {
+                stream.offered = Some((Arc::clone(handover), chunking));
+                true
+            }
+            Kind::Stream(_) | Kind::Whole(_) | Kind::Pieces(_) => false,
+        }
     }
 }
 
 impl StreamBody {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let next = self.next(context);
+        if let Some((handover, chunking)) = &self.offered {
+            match next {
+                Poll::Ready(_) => handover.body_speaks(),
+                Poll::Pending => handover.body_waits(&self.link, *chunking),
+            }
+        }
+        next
+    }
+
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -120,9 +146,17 @@ impl StreamBody {
 impl Drop for StreamBody {
     /// The HTTP connection dropped the response: the client is gone, or it was never sent.
     fn drop(&mut self) {
-        if !self.ended {
+        let goes_on = self.offered.as_ref().is_some_and(|(handover, _)| handover.is_taken());
+        if !self.ended && !goes_on {
             self.link.close(Input::Lost(self.link.id));
         }
+    }
+}
+
+impl From<Bytes> for ResponseBody {
+    /// A whole body, for pages that are served beside SignalR.
+    fn from(bytes: Bytes) -> Self {
+        Self::whole(bytes)
     }
 }
 

@@ -92,7 +92,7 @@ impl Ask {
         self
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let escaped = self.query.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value)));
         let query: Vec<_> = escaped.chain(self.raw_query.clone()).collect();
         let separator = if query.is_empty() { "" } else { "?" };

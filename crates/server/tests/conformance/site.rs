@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use heliostat::{LenientStream, Server, User};
-use hyper::service::service_fn;
+use heliostat::{HeliostatService, Http1, LenientStream, Server, User};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -25,6 +25,17 @@ pub(crate) struct Site {
     road: Road,
 }
 
+/// Who speaks HTTP on a TCP connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Host {
+    /// hyper, as any application would use it.
+    Any,
+    /// Heliostat's own, which takes endless responses over.
+    Ours,
+}
+
+pub(crate) const HOSTS: [Host; 2] = [Host::Any, Host::Ours];
+
 /// How bytes get there.
 #[derive(Clone, Copy, Debug)]
 enum Road {
@@ -40,13 +51,16 @@ impl Site {
     }
 
     /// Reached over TCP on this machine.
-    pub(crate) async fn on_tcp(server: Server) -> Self {
+    pub(crate) async fn on_tcp(server: Server, host: Host) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let serving = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                serve(serving.clone(), stream);
+                match host {
+                    Host::Any => serve(serving.clone(), stream),
+                    Host::Ours => serve_directly(serving.clone(), stream),
+                }
             }
         });
         Self { server, road: Road::Tcp(address) }
@@ -101,18 +115,31 @@ impl Site {
 
 /// Serves one physical connection, as an application would: an authentication layer, then SignalR.
 fn serve(server: Server, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-    let heliostat = server.service();
-    let service = service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-        if let Some(user) = authenticated(request.headers()) {
-            request.extensions_mut().insert(user);
-        }
-        heliostat.clone().call(request)
-    });
+    let service = service_fn(application(server));
     let io = TokioIo::new(LenientStream::new(stream));
     tokio::spawn(async move {
         // A client that goes away in the middle is what many tests are about.
         _ = hyper::server::conn::http1::Builder::new().serve_connection(io, service).with_upgrades().await;
     });
+}
+
+fn serve_directly(server: Server, stream: TcpStream) {
+    let service = service_fn(application(server));
+    tokio::spawn(async move {
+        _ = Http1::default().serve(stream, service, std::future::pending()).await;
+    });
+}
+
+fn application(
+    server: Server,
+) -> impl Fn(http::Request<Incoming>) -> <HeliostatService as Service<http::Request<Incoming>>>::Future {
+    let heliostat = server.service();
+    move |mut request| {
+        if let Some(user) = authenticated(request.headers()) {
+            request.extensions_mut().insert(user);
+        }
+        heliostat.clone().call(request)
+    }
 }
 
 /// The tests' authentication: the header `X-User` is believed.

@@ -1,26 +1,36 @@
 //! The same over TCP, where sockets are taken over from the HTTP library and bytes come in pieces of the kernel's choosing.
 
-use heliostat::{EndpointOptions, Server, TransportKind};
+use heliostat::{EndpointOptions, MessageBuffer, Server, Settings, TransportKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     actor::{ACT, Actor},
+    client::Line,
     log::Log,
-    session::{ALL, Heard, Session, VERSIONS},
-    site::Site,
+    session::{ALL, HTTP_STREAMS, Heard, STREAMS, Session, VERSIONS},
+    site::{HOSTS, Host, Site},
 };
 
-async fn stage() -> (Site, Log) {
+async fn stage_at(host: Host) -> (Site, Log) {
     let actor = Actor::default();
     let log = actor.log.clone();
     let server = Server::builder().map(ACT, actor, EndpointOptions::default()).build().unwrap();
-    (Site::on_tcp(server).await, log)
+    (Site::on_tcp(server, host).await, log)
+}
+
+async fn stage() -> (Site, Log) {
+    stage_at(Host::Ours).await
+}
+
+fn everywhere() -> impl Iterator<Item = (Host, TransportKind)> {
+    HOSTS.into_iter().flat_map(|host| ALL.map(|kind| (host, kind)))
 }
 
 #[tokio::test]
 async fn every_transport_and_version_connects_talks_reconnects_and_stops_over_tcp() {
-    for kind in ALL {
+    for (host, kind) in everywhere() {
         for version in VERSIONS {
-            let (site, log) = stage().await;
+            let (site, log) = stage_at(host).await;
             let mut channel = Session::of_version(&site, ACT, kind, version).await.begin().await;
             channel.send("echo hello").await;
             assert_eq!(channel.messages(1).await, ["hello"], "{kind:?} {version:?}");
@@ -44,8 +54,8 @@ async fn every_transport_and_version_connects_talks_reconnects_and_stops_over_tc
 
 #[tokio::test]
 async fn megabytes_in_both_directions_arrive_whole_over_tcp() {
-    for kind in ALL {
-        let (site, _) = stage().await;
+    for (host, kind) in everywhere() {
+        let (site, _) = stage_at(host).await;
         let mut channel = Session::new(&site, ACT, kind).await.begin().await;
         let context = site.server.persistent(ACT).unwrap();
         let large = "\u{20ac}".repeat(700_000);
@@ -61,7 +71,6 @@ async fn megabytes_in_both_directions_arrive_whole_over_tcp() {
 
 #[tokio::test]
 async fn a_request_that_comes_byte_by_byte_over_tcp_is_understood() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let (site, _) = stage().await;
     let mut line = site.dial().await;
     let request = b"POST /act/negotiate?connectionData=[{\"Name\":\"x\"}] HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nConnection: close\r\n\r\na=b";
@@ -91,9 +100,15 @@ async fn cp_133_frames_that_follow_the_upgrade_at_once_are_not_lost_over_tcp() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_clients_hear_many_publishers_in_one_order_over_tcp() {
+    for host in HOSTS {
+        many_clients_hear_many_publishers(host).await;
+    }
+}
+
+async fn many_clients_hear_many_publishers(host: Host) {
     const PUBLISHERS: usize = 4;
     const EACH: usize = 200;
-    let (site, _) = stage().await;
+    let (site, _) = stage_at(host).await;
     let mut listeners = Vec::new();
     for kind in ALL.into_iter().cycle().take(40) {
         let mut channel = Session::new(&site, ACT, kind).await.begin().await;
@@ -118,4 +133,93 @@ async fn many_clients_hear_many_publishers_in_one_order_over_tcp() {
         assert_eq!(first.get_or_insert_with(|| heard.clone()), &heard, "everybody hears the same order");
     }
     assert_eq!(site.counter("Messages Lost Total"), 0);
+}
+
+/// The answer to a stream request, up to and with `last`.
+async fn stream_until(line: &mut Line, last: &str) -> String {
+    let mut text = Vec::new();
+    while !String::from_utf8_lossy(&text).contains(last) {
+        assert_ne!(line.read_buf(&mut text).await.unwrap(), 0, "{}", String::from_utf8_lossy(&text));
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test]
+async fn cp_135_a_stream_for_a_client_of_http_1_0_has_no_chunks_and_ends_with_its_connection() {
+    for (host, kind) in everywhere().filter(|(_, kind)| HTTP_STREAMS.contains(kind)) {
+        let (site, log) = stage_at(host).await;
+        let session = Session::new(&site, ACT, kind).await;
+        let mut line = site.dial().await;
+        let request =
+            String::from_utf8(session.receive("connect").to_bytes()).unwrap().replace("HTTP/1.1", "HTTP/1.0");
+        line.write_all(request.as_bytes()).await.unwrap();
+        let mut text = stream_until(&mut line, "\"S\":1").await;
+        assert!(!text.to_ascii_lowercase().contains("chunked"), "{host:?} {text}");
+        site.ask(&session.command("start")).await;
+        site.server.persistent(ACT).unwrap().broadcast("one").unwrap();
+        text.push_str(&stream_until(&mut line, "one").await);
+        session.abort().await;
+        log.wait("disconnected - Stopped").await;
+        let mut rest = String::new();
+        line.read_to_string(&mut rest).await.unwrap();
+        let body = text.split_once("\r\n\r\n").unwrap().1;
+        let frames = format!("{body}{rest}");
+        let is_frame =
+            |line: &str| line.is_empty() || line.starts_with("data: ") || line.starts_with("<script>r(c, ");
+        let mut lines =
+            frames.lines().skip_while(|line| kind == TransportKind::ForeverFrame && !line.contains("<body>"));
+        lines.next();
+        assert!(lines.all(is_frame), "{host:?} {kind:?} {frames}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_client_vanishes_is_noticed_and_what_it_did_not_read_is_replayed() {
+    for (host, kind) in everywhere() {
+        let (site, log) = stage_at(host).await;
+        let channel = Session::new(&site, ACT, kind).await.begin().await;
+        let context = site.server.persistent(ACT).unwrap();
+        let session = channel.vanish();
+        let padding = "x".repeat(60_000);
+        let numbers: Vec<u64> = (0..20).collect();
+        for number in &numbers {
+            context.broadcast((number, &padding)).unwrap();
+        }
+        let mut channel = session.open("reconnect").await;
+        log.wait("reconnected -").await;
+        let mut heard = Vec::new();
+        while heard.len() < numbers.len() {
+            heard.extend(channel.messages(1).await.iter().map(|message| message[0].as_u64().unwrap()));
+        }
+        assert_eq!(heard, numbers, "{host:?} {kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn cp_199_a_reader_over_tcp_that_stands_still_gets_everything_once_it_reads() {
+    for (host, kind) in everywhere().filter(|(_, kind)| STREAMS.contains(kind)) {
+        // More than the kernel's buffers hold, less than the server keeps.
+        const MESSAGES: u64 = 800;
+        let buffer = MessageBuffer { topic_bytes: 64 * 1024 * 1024, ..MessageBuffer::default() };
+        let settings = Settings { message_buffer: buffer, ..Settings::default() };
+        let server =
+            Server::builder().settings(settings).map(ACT, Actor::default(), EndpointOptions::default());
+        let site = Site::on_tcp(server.build().unwrap(), host).await;
+        let mut slow = Session::new(&site, ACT, kind).await.begin().await;
+        let context = site.server.persistent(ACT).unwrap();
+        let padding = "x".repeat(20_000);
+        for number in 0..MESSAGES {
+            context.broadcast((number, &padding)).unwrap();
+            if number % 50 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let mut next = 0;
+        while next < MESSAGES {
+            for message in slow.messages(1).await {
+                assert_eq!(message[0], next, "{host:?} {kind:?}");
+                next += 1;
+            }
+        }
+    }
 }
