@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use heliostat_client::State;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -154,18 +155,18 @@ impl Conversation {
     }
 
     fn hear_event(&mut self, what: What) {
-        match what {
-            What::Closed { error } => {
-                self.course.closed = true;
-                if error.is_some() {
-                    self.course.failed.get_or_insert(FailureKind::Connection);
-                }
-                // What was just told as an error need not be told again as the reason.
-                let error = error.filter(|error| self.course.told.as_ref() != Some(error));
-                self.journal.note(What::Closed { error });
+        if let What::Error(error) = what {
+            self.tell(error);
+        } else if let What::Closed { error } = what {
+            self.course.closed = true;
+            if error.is_some() {
+                self.course.failed.get_or_insert(FailureKind::Connection);
             }
-            What::Error(error) => self.tell(error),
-            other => self.journal.note(other),
+            // What was just told as an error need not be told again as the reason.
+            let error = error.filter(|error| self.course.told.as_ref() != Some(error));
+            self.journal.note(What::Closed { error });
+        } else {
+            self.journal.note(what);
         }
     }
 
@@ -279,10 +280,15 @@ impl Conversation {
             Command::SetState { name, value } => return self.set_state(&name, value.as_deref()),
             Command::UseTransport(transport) => return self.move_to(transport).await,
             Command::Raw(text) => return self.send(text),
-            Command::Start => {
-                self.course.closed = false;
-                return self.session.start();
-            }
+            Command::Start => match self.session.connection().state() {
+                State::Disconnected => {
+                    self.course.closed = false;
+                    return self.session.start();
+                }
+                state @ (State::Connecting | State::Connected | State::Reconnecting) => {
+                    format!("it is {}; .stop ends it", session::name_of(state))
+                }
+            },
             Command::Stop => return self.session.stop().await,
             Command::Wait(time) => return self.course.paused = Some(Instant::now() + time),
             Command::Quit => return self.course.wish = Wish::Leave,

@@ -99,3 +99,77 @@ impl Recording {
         receiver
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::talk::journal::Form;
+    use crate::terminal::Paper;
+
+    const RECORDED: [&str; 5] = [
+        r#"{"at":0,"what":"begin","version":1,"url":"http://h/s"}"#,
+        r#"{"at":2,"what":"call","direction":"out","id":1,"hub":"chat","method":"say","arguments":["a"]}"#,
+        "",
+        r#"{"at":2.5,"what":"result","direction":"in","id":1,"value":null}"#,
+        r#"{"at":12,"what":"raw","direction":"out","text":"b"}"#,
+    ];
+
+    /// A file that is gone with the test.
+    struct Tape(PathBuf);
+
+    impl Tape {
+        fn new(name: &str, lines: &[&str]) -> Self {
+            let path = std::env::temp_dir().join(format!("heliostat-tape-{}-{name}", std::process::id()));
+            std::fs::write(&path, lines.join("\n")).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Tape {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recording_takes_its_time_divided_by_the_speed() {
+        let tape = Tape::new("show", &RECORDED);
+        let shown = Arc::new(Mutex::new(String::new()));
+        let printed = Arc::clone(&shown);
+        let printer = Box::new(move |text: String| printed.lock().unwrap().push_str(&text));
+        let mut journal = Journal::new(Form::Text(Paper::plain(None)), printer, None).unwrap();
+        let begun = Instant::now();
+        Recording::open(&tape.0, 4.0).unwrap().show(&mut journal).await.unwrap();
+        assert_eq!(begun.elapsed(), Duration::from_secs(3));
+        insta::assert_snapshot!(shown.lock().unwrap(), @r#"
+        0:02.000 → #1 chat.say("a")
+        0:02.500 = #1 null  (0.0 ms)
+        0:12.000 → b
+        "#);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_said_is_said_again_with_the_same_pauses() {
+        let tape = Tape::new("again", &RECORDED);
+        let begun = Instant::now();
+        let mut typed = Recording::open(&tape.0, 1.0).unwrap().say_again();
+        assert!(matches!(typed.recv().await, Some(Typed::Call(Asked { method, .. })) if method == "say"));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(matches!(typed.recv().await, Some(Typed::Raw(text)) if text == "b"));
+        assert_eq!(begun.elapsed(), Duration::from_secs(10));
+        assert!(matches!(typed.recv().await, Some(Typed::End)));
+        let endless = Recording::open(&tape.0, f64::INFINITY).unwrap();
+        assert_eq!(endless.due(begun, Duration::from_secs(9)), begun);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_is_no_entry_is_told_with_its_number() {
+        let tape = Tape::new("broken", &[RECORDED[1], "{}"]);
+        let mut typed = Recording::open(&tape.0, f64::INFINITY).unwrap().say_again();
+        assert!(matches!(typed.recv().await, Some(Typed::Call(_))));
+        let Some(Typed::Broken(why)) = typed.recv().await else { panic!("it went on") };
+        assert!(why.contains("line 2 is no entry of a recording"), "{why}");
+    }
+}

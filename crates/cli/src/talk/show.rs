@@ -82,3 +82,74 @@ fn cut(text: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::talk::entry::Failure;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn shown(what: What) -> String {
+        let entry = Entry { at: Duration::ZERO, what };
+        draw(&entry, "12:00:00.000", &Paper::plain(None)).unwrap_or_else(|| "(nothing)".to_owned())
+    }
+
+    #[test]
+    fn a_conversation_is_shown_one_line_each() {
+        let (hub, took) = ("chatHub".to_owned(), Duration::from_micros(1_340));
+        let failure = Failure {
+            kind: FailureKind::Hub,
+            message: "room is full".into(),
+            data: Some(serde_json::json!({ "max": 20 })),
+        };
+        let lost = Failure { kind: FailureKind::Connection, message: "it broke".into(), data: None };
+        let said = [
+            What::Hubs(vec!["chatHub".into(), "news".into()]),
+            What::State("connecting".into()),
+            What::State("connected".into()),
+            What::Connected { id: "5f0e2c1a".into(), transport: "webSockets".into() },
+            What::Call {
+                id: 1,
+                hub: hub.clone(),
+                method: "say".into(),
+                arguments: vec![raw("\"lobby\""), raw("1.50")],
+            },
+            What::Message { hub, method: "message".into(), arguments: vec![raw("{\"b\": 1}")] },
+            What::Progress { id: 1, value: raw("50") },
+            What::Result { id: 1, value: raw("null"), took },
+            What::Failed { id: 2, failure, took },
+            What::Failed { id: 3, failure: lost, took: took * 1_000 },
+            What::Slow,
+            What::State("reconnecting".into()),
+            What::Closed { error: None },
+            What::Closed { error: Some("the server is gone".into()) },
+        ];
+        insta::assert_snapshot!(said.map(shown).join("\n"), @r#"
+        12:00:00.000 · hubs: chatHub, news
+        12:00:00.000 · connecting …
+        (nothing)
+        12:00:00.000 · connected over webSockets as 5f0e2c1a
+        12:00:00.000 → #1 chatHub.say("lobby", 1.50)
+        12:00:00.000 ← chatHub.message({"b": 1})
+        12:00:00.000 … #1 50
+        12:00:00.000 = #1 null  (1.3 ms)
+        12:00:00.000 ✗ #2 room is full {"max":20}  (1.3 ms)
+        12:00:00.000 ✗ #3 connection: it broke  (1.3 s)
+        12:00:00.000 ! the connection is slow: nothing was heard for a while
+        12:00:00.000 · reconnecting …
+        12:00:00.000 · closed
+        12:00:00.000 · closed: the server is gone
+        "#);
+    }
+
+    #[test]
+    fn what_a_server_sends_can_neither_steer_the_terminal_nor_fill_it() {
+        assert!(!shown(What::Error("\u{1b}[2J\r\nok".into())).contains(['\u{1b}', '\n', '\r']));
+        let long = format!("\"{}\"", "é".repeat(LONGEST + 9));
+        let shown = shown(What::Raw(raw(&long)));
+        assert!(shown.ends_with("… (11 more characters; --record and --json have them)"), "{shown}");
+    }
+}

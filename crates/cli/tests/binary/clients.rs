@@ -147,7 +147,7 @@ impl Talking {
     fn hear(&self, what: &str) -> serde_json::Value {
         loop {
             let entry = self.entries.recv_timeout(PATIENCE).expect(what);
-            if entry["what"] == what {
+            if entry.get("what").is_some_and(|said| said == what) {
                 return entry;
             }
         }

@@ -10,7 +10,7 @@ use heliostat::{Cors, EndpointOptions, KeepAlive, NegotiateHook, Negotiation, Tr
 use super::finding::{Finding, Verdict};
 use super::{Doctor, report};
 use crate::terminal::Paper;
-use front::{Fault, KEEP_ALIVE, front, serve, server};
+use front::{Fault, KEEP_ALIVE, front, serve, server, tls_front};
 
 #[derive(Parser)]
 struct Line {
@@ -286,6 +286,21 @@ async fn nobody_there_and_no_tls_there_are_told_apart() {
     1 problem
     ");
     assert!(nowhere[0].said.starts_with("the name no-such-name.invalid is not known here"), "{nowhere:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_is_told_and_can_be_accepted() {
+    let port = tls_front(healthy()).await.port();
+    let url = format!("https://localhost:{port}/signalr");
+    insta::assert_snapshot!(complaints(&url, &[]).await, @r"
+    BAD   negotiate  the certificate of <host> is not trusted (UnknownIssuer)
+                     → add the authority that signed it to this machine's certificates, or see how it goes on with --insecure
+
+    1 problem
+    ");
+    insta::assert_snapshot!(complaints(&url, &["--insecure"]).await, @r"
+    nothing is wrong
+    ");
 }
 
 #[tokio::test]
