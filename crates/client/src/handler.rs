@@ -43,6 +43,12 @@ pub trait Parameters: Sized + Send + 'static {
 /// A function that the server can call: a closure with up to twelve parameters that implement `Deserialize`.
 ///
 /// It runs on the task of all handlers of its connection, one at a time, so it must not block.
+#[diagnostic::on_unimplemented(
+    message = "this cannot handle calls of the server",
+    label = "no handler",
+    note = "a handler is a closure that takes up to twelve values that implement `Deserialize`, owned ones",
+    note = "it returns nothing or a `Result<(), E>` whose error can be displayed, and what it captures is `Send`, `Sync` and `'static`"
+)]
 pub trait Handler<P>: Send + Sync + 'static {
     /// Calls it.
     ///

@@ -43,6 +43,7 @@ pub use connection::Connection;
 pub use error::{Cause, ConnectionError, InvokeError, RequestError, SendError};
 pub use event::Event;
 pub use handler::{ArgumentsError, Handler, HandlerOutput, Parameters};
+pub use heliostat_macros::{hub_proxy, hub_receiver as hub_client};
 pub use heliostat_proto::connection::client::{ClientError, Phase as State, SendRefusal, Terms};
 pub use heliostat_proto::name::NameError;
 pub use heliostat_proto::negotiate::{NegotiateAnswer, Welcome};

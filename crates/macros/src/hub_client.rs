@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{Attribute, FnArg, ItemTrait, Pat, ReceiverKind, ReturnType, TraitItem, TraitItemFn, parse2};
+use syn::{FnArg, ItemTrait, Pat, ReceiverKind, ReturnType, TraitItem, TraitItemFn, parse2};
 
-use crate::{names::camel_case, parse::method_name};
+use crate::{hub_receiver::another_follows, names::camel_case, parse::method_name};
 
 /// As many as `heliostat::Arguments` is implemented for.
 const MOST_ARGUMENTS: usize = 12;
@@ -39,9 +39,10 @@ fn implement(arguments: &TokenStream, item: &mut ItemTrait) -> syn::Result<Token
         let message = "a client trait has no type parameters; write one trait per kind of client";
         note(&mut error, syn::Error::new_spanned(&item.generics, message));
     }
+    let follows = another_follows(item);
     let mut methods = Vec::new();
     for member in &mut item.items {
-        match member {
+        match &*member {
             TraitItem::Fn(function) => match method(function) {
                 Ok(rendered) => methods.extend(rendered),
                 Err(mistake) => note(&mut error, mistake),
@@ -52,6 +53,9 @@ fn implement(arguments: &TokenStream, item: &mut ItemTrait) -> syn::Result<Token
                     syn::Error::new_spanned(other, "a client trait has methods and nothing else"),
                 );
             }
+        }
+        if let (TraitItem::Fn(function), false) = (member, follows) {
+            function.attrs.retain(|attribute| !attribute.path().is_ident("method"));
         }
     }
     if let Some(error) = error {
@@ -70,7 +74,7 @@ fn implement(arguments: &TokenStream, item: &mut ItemTrait) -> syn::Result<Token
     })
 }
 
-fn note(all: &mut Option<syn::Error>, error: syn::Error) {
+pub(crate) fn note(all: &mut Option<syn::Error>, error: syn::Error) {
     match all {
         Some(all) => all.combine(error),
         None => *all = Some(error),
@@ -78,11 +82,10 @@ fn note(all: &mut Option<syn::Error>, error: syn::Error) {
 }
 
 /// The implementation of one method; nothing for one that has a body.
-fn method(function: &mut TraitItemFn) -> syn::Result<Option<TokenStream>> {
-    let helpers: Vec<Attribute> =
-        function.attrs.extract_if(.., |attribute| attribute.path().is_ident("method")).collect();
+fn method(function: &TraitItemFn) -> syn::Result<Option<TokenStream>> {
+    let helper = function.attrs.iter().find(|attribute| attribute.path().is_ident("method"));
     if function.default.is_some() {
-        return match helpers.first() {
+        return match helper {
             Some(helper) => Err(syn::Error::new_spanned(
                 helper,
                 "a method with a body is not a call to clients; remove this",
@@ -104,7 +107,7 @@ fn method(function: &mut TraitItemFn) -> syn::Result<Option<TokenStream>> {
         return Err(syn::Error::new_spanned(signature, message));
     }
     let arguments = names_of(function)?;
-    let name = match helpers.first() {
+    let name = match helper {
         Some(helper) => method_name(helper)?.value(),
         None => camel_case(&signature.ident),
     };
@@ -117,7 +120,7 @@ fn method(function: &mut TraitItemFn) -> syn::Result<Option<TokenStream>> {
     }))
 }
 
-fn names_of(function: &TraitItemFn) -> syn::Result<Vec<&syn::Ident>> {
+pub(crate) fn names_of(function: &TraitItemFn) -> syn::Result<Vec<&syn::Ident>> {
     let mut names = Vec::new();
     for input in &function.sig.inputs {
         let FnArg::Typed(input) = input else { continue };

@@ -1,11 +1,12 @@
-//! The attributes [`macro@hub`] and [`macro@hub_client`] of Heliostat.
+//! The attributes [`macro@hub`] and [`macro@hub_client`] of Heliostat, and [`macro@hub_proxy`] and [`macro@hub_receiver`] of its client.
 //!
 //! A hub is an ordinary `impl` block. The attribute reads it, leaves it as it is, and writes beside it the description that the server
 //! calls methods by. All it takes away are its own helper attributes. Mistakes are reported where they were made, by their meaning and
 //! not by the generated code's troubles.
 //!
 //! Three steps, one module each: `parse` understands the attribute and the block, `model` holds what was understood, `render` writes
-//! code. Use the attributes through the `heliostat` crate; the generated code refers to it.
+//! code. Use the attributes through the crates `heliostat` and `heliostat-client`; the generated
+//! code refers to them.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -13,6 +14,8 @@
 )]
 
 mod hub_client;
+mod hub_proxy;
+mod hub_receiver;
 mod model;
 mod names;
 mod parse;
@@ -113,4 +116,71 @@ pub fn hub(arguments: TokenStream, block: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn hub_client(arguments: TokenStream, item: TokenStream) -> TokenStream {
     hub_client::expand(arguments.into(), item.into()).into()
+}
+
+/// Makes calls of a hub look like method calls. Use it as `heliostat_client::hub_proxy`.
+///
+/// The trait is implemented for `heliostat_client::HubProxy`: each method calls the hub's method of the same name in camel
+/// case. `#[method(name = "…")]` names another one. Parameters are anything that implements `serde::Serialize`, borrowed or
+/// not; results are anything that implements `serde::Deserialize`. Methods with a body are left alone.
+///
+/// ```
+/// use heliostat_client::{HubConnection, InvokeError, hub_proxy};
+///
+/// #[hub_proxy]
+/// trait ChatHub {
+///     async fn join(&self, room: &str) -> Result<u32, InvokeError>;
+///     #[method(name = "Say")]
+///     async fn say_aloud(&self, room: &str, text: &str) -> Result<(), InvokeError>;
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let chat = connection.hub("ChatHub")?;
+/// connection.start().await?;
+/// let online = chat.join("lobby").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[proc_macro_attribute]
+pub fn hub_proxy(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    hub_proxy::expand(&arguments.into(), item.into()).into()
+}
+
+/// Lets a client receive the calls of a trait. Use it as `heliostat_client::hub_client`.
+///
+/// The trait gets one method more, `attach_to(self, &HubProxy)`, which registers all others: the server's call of a function
+/// of the same name in camel case, or of the name in `#[method(name = "…")]`, is a call of that method. Parameters implement
+/// `serde::Deserialize`; one that is a reference is read as what it points to. Methods return nothing or a
+/// `Result<(), E>`, whose error is told as `Event::Error`. Methods with a body are left alone.
+///
+/// It may be the very trait that the server's `#[heliostat::hub_client]` is on, in a crate that both share:
+///
+/// ```
+/// use heliostat::SendError;
+///
+/// #[heliostat::hub_client]
+/// #[heliostat_client::hub_client]
+/// trait ChatClient {
+///     fn add_message(&self, name: &str, text: &str) -> Result<(), SendError>;
+/// }
+///
+/// struct Screen;
+///
+/// impl ChatClient for Screen {
+///     fn add_message(&self, name: &str, text: &str) -> Result<(), SendError> {
+///         println!("{name}: {text}");
+///         Ok(())
+///     }
+/// }
+///
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = heliostat_client::HubConnection::builder("https://example.com/signalr").build()?;
+/// Screen.attach_to(&connection.hub("ChatHub")?);
+/// # Ok(())
+/// # }
+/// ```
+#[proc_macro_attribute]
+pub fn hub_receiver(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    hub_receiver::expand(&arguments.into(), item.into()).into()
 }
