@@ -32,20 +32,45 @@ async fn requests(site: &Site, origin: &HeaderValue) -> Finding {
         return Finding::bad(CHECK, format!("requests from {name} are refused with 403")).fix(ALLOW);
     }
     match answer.header("access-control-allow-origin") {
-        "" => Finding::bad(CHECK, format!("a page from {name} may not read the answers: they allow no other origin")).fix(ALLOW),
-        "*" => Finding::bad(CHECK, "every origin is allowed as '*', which browsers refuse for requests with credentials, and SignalR's have them")
-            .fix("answer with the page's own origin instead of '*', or set withCredentials to false in every page"),
+        "" => Finding::bad(
+            CHECK,
+            format!(
+                "a page from {name} may not read the answers: they allow no \
+             other origin"
+            ),
+        )
+        .fix(ALLOW),
+        "*" => Finding::bad(
+            CHECK,
+            "every origin is allowed as '*', which browsers refuse for requests \
+             with credentials, and SignalR's have them",
+        )
+        .fix(
+            "answer with the page's own origin instead of '*', or set withCredentials to false in \
+                 every page",
+        ),
         other if other != name => {
             Finding::bad(CHECK, format!("the answers allow {other} and not {name}")).fix(ALLOW)
         }
-        _ if answer.header("access-control-allow-credentials") != "true" => {
-            Finding::bad(CHECK, format!("{name} is allowed, but without credentials, and SignalR's requests have them"))
-                .fix("answer with Access-Control-Allow-Credentials: true, or set withCredentials to false in every page")
-        }
-        _ if !answer.header("vary").to_ascii_lowercase().contains("origin") => {
-            Finding::note(CHECK, format!("{name} is allowed, but a cache may give this answer to another page: it does not vary by origin"))
-                .fix("add Vary: Origin")
-        }
+        _ if answer.header("access-control-allow-credentials") != "true" => Finding::bad(
+            CHECK,
+            format!(
+                "{name} is allowed, but without credentials, and SignalR's \
+                 requests have them"
+            ),
+        )
+        .fix(
+            "answer with Access-Control-Allow-Credentials: true, or set withCredentials to false \
+                     in every page",
+        ),
+        _ if !answer.header("vary").to_ascii_lowercase().contains("origin") => Finding::note(
+            CHECK,
+            format!(
+                "{name} is allowed, but a cache may give this answer to another \
+                 page: it does not vary by origin"
+            ),
+        )
+        .fix("add Vary: Origin"),
         _ => Finding::good(CHECK, format!("a page from {name} may connect")),
     }
 }

@@ -41,9 +41,18 @@ pub(super) async fn check(site: &Site) -> Finding {
         Some(answer) if accepted == 0 => refusal::finding(CHECK, "the token that negotiate gave", &answer),
         Some(answer) => {
             let refused = ATTEMPTS - accepted;
-            Finding::bad(CHECK, format!("refused {refused} of {ATTEMPTS} times: the servers behind this address do not share their keys"))
-                .fix("give every server the same keys (heliostat serve: --data-dir on shared storage; ASP.NET: the same <machineKey>)")
-                .fixes(Middleman::of(&answer.headers).advice(Fault::Farm))
+            Finding::bad(
+                CHECK,
+                format!(
+                    "refused {refused} of {ATTEMPTS} times: the servers behind this \
+                 address do not share their keys"
+                ),
+            )
+            .fix(
+                "give every server the same keys (heliostat serve: --data-dir on shared storage; \
+                     ASP.NET: the same <machineKey>)",
+            )
+            .fixes(Middleman::of(&answer.headers).advice(Fault::Farm))
         }
     }
 }

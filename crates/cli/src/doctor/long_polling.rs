@@ -131,21 +131,43 @@ fn verdict(said: &str, poll: &Poll, held: Duration, abort: Option<Duration>, ter
     let middleman = Middleman::of(&poll.headers);
     if let Some(ended) = poll.ended {
         if ended < HELD {
-            return Finding::bad(CHECK, format!("{said}, but a poll was answered after {} with nothing in it: clients will poll without a pause", spoken(ended)))
-                .fix("look whether something on the way limits how long an answer may take");
+            return Finding::bad(
+                CHECK,
+                format!(
+                    "{said}, but a poll was answered after {} with nothing in \
+                 it: clients will poll without a pause",
+                    spoken(ended)
+                ),
+            )
+            .fix("look whether something on the way limits how long an answer may take");
         }
         return Finding::bad(CHECK, format!("{said}, but a poll was cut after {}", spoken(ended)))
             .fixes(middleman.advice(Fault::Cutting));
     }
     let Some(_) = poll.head else {
         let limit = terms.connection_timeout.map_or_else(|| "some time".to_owned(), spoken);
-        return Finding::note(CHECK, format!("{said}; a poll shows no sign of life while it is held, so the way must allow {limit} of silence"))
-            .fix("an old server (before 2.1) does so; otherwise something on the way keeps answers back")
-            .fixes(middleman.advice(Fault::Cutting));
+        return Finding::note(
+            CHECK,
+            format!(
+                "{said}; a poll shows no sign of life while it is held, so \
+             the way must allow {limit} of silence"
+            ),
+        )
+        .fix("an old server (before 2.1) does so; otherwise something on the way keeps answers back")
+        .fixes(middleman.advice(Fault::Cutting));
     };
     let Some(abort) = abort else {
-        return Finding::bad(CHECK, format!("{said}; a poll goes on although its connection was aborted: .NET clients will take long to stop"))
-            .fix("look whether abort requests reach the server that holds the poll (sticky sessions, backplane)");
+        return Finding::bad(
+            CHECK,
+            format!(
+                "{said}; a poll goes on although its connection was aborted: \
+             .NET clients will take long to stop"
+            ),
+        )
+        .fix(
+            "look whether abort requests reach the server that holds the poll (sticky sessions, \
+                 backplane)",
+        );
     };
     let held = match poll.keep_alive {
         Some(after) => format!("a poll is held and kept alive after {}", spoken(after)),

@@ -59,8 +59,14 @@ fn verdict(ours: usize, longest: usize, refusal: Option<&(usize, Answer)>) -> Fi
         )
         .fixes(advice);
     }
-    Finding::note(CHECK, format!("{said}, and {length} are refused with {status}: a client in more than about {room} groups cannot reconnect"))
-        .fixes(advice)
+    Finding::note(
+        CHECK,
+        format!(
+            "{said}, and {length} are refused with {status}: a client in more than \
+         about {room} groups cannot reconnect"
+        ),
+    )
+    .fixes(advice)
 }
 
 #[cfg(test)]

@@ -63,7 +63,8 @@ impl Middleman {
     const fn setting(self, fault: Fault) -> Option<&'static str> {
         Some(match (self, fault) {
             (Self::Nginx, Fault::Upgrade) => {
-                "nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\";"
+                "nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header \
+                     Connection \"upgrade\";"
             }
             (Self::Nginx, Fault::Buffering) => {
                 "nginx: proxy_buffering off; (and gzip off; for this location)"
@@ -82,11 +83,13 @@ impl Middleman {
                 "IIS: install the feature 'WebSocket Protocol'; with ARR, 3.0 or later"
             }
             (Self::Iis, Fault::Buffering) => {
-                "IIS with ARR: set 'Response buffer threshold' to 0, and switch dynamic compression off for this path"
+                "IIS with ARR: set 'Response buffer threshold' to 0, and switch dynamic compression off \
+                     for this path"
             }
             (Self::Iis, Fault::Cutting) => "IIS with ARR: raise the proxy's 'Time-out' to 120 seconds",
             (Self::Iis, Fault::LongUrl) => {
-                "IIS: <requestLimits maxQueryString=\"32768\" maxUrl=\"32768\"/> and <httpRuntime maxQueryStringLength=\"32768\" maxUrlLength=\"32768\"/>"
+                "IIS: <requestLimits maxQueryString=\"32768\" maxUrl=\"32768\"/> and <httpRuntime \
+                     maxQueryStringLength=\"32768\" maxUrlLength=\"32768\"/>"
             }
             (Self::Iis, Fault::Farm) => "IIS: the same <machineKey> on every server of the farm",
             (Self::Apache, Fault::Upgrade) => {
@@ -100,7 +103,10 @@ impl Middleman {
             (Self::Cloud, Fault::Upgrade) => {
                 "a hosted load balancer: enable WebSockets, and use its HTTP (layer 7) or plain TCP mode"
             }
-            (Self::Cloud, Fault::Cutting) => "a hosted load balancer: raise its idle timeout to 120 seconds",
+            (Self::Cloud, Fault::Cutting) => {
+                "a hosted load balancer: raise its idle timeout to 120 \
+                 seconds"
+            }
             (Self::Cloud, Fault::Farm) => {
                 "a hosted load balancer: session affinity, if the keys cannot be shared"
             }

@@ -28,13 +28,14 @@ mod unreachable;
 mod watch;
 
 use std::io::Write;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use heliostat::TransportKind;
 use http::HeaderValue;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::duration::HumaneDuration;
 use crate::reach::{Endpoint, Reach};
@@ -46,6 +47,9 @@ use watch::Attention;
 
 /// How long an ordinary answer may take, unless less is left.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long saying goodbye may take after the end of all waiting.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Find out what keeps SignalR clients from an endpoint, or makes them slow, and how to put it right
 ///
@@ -95,15 +99,21 @@ impl Doctor {
     }
 
     async fn examine(&self) -> Vec<Finding> {
-        let limit = self.timeout.get().max(self.watch.get() + PATIENCE);
+        let watched = self.watch.get();
+        let limit =
+            if watched.is_zero() { self.timeout.get() } else { self.timeout.get().max(watched + PATIENCE) };
         let until = Instant::now() + limit;
         let site = match Site::new(&self.url, &self.reach, PATIENCE.min(limit)) {
             Ok(site) => site.with_hubs(&self.hub),
-            Err(error) => return vec![Finding::bad("negotiate", format!("no request can be made: {error}"))],
+            Err(error) => {
+                return vec![Finding::bad("negotiate", format!("no request can be made: {error}"))];
+            }
         };
         let mut findings = Vec::new();
-        if let Some(agreed) = negotiation::negotiate(&site, &mut findings).await {
-            findings.extend(self.look_closer(&agreed, until).await);
+        match timeout_at(until, negotiation::negotiate(&site, &mut findings)).await {
+            Ok(Some(agreed)) => findings.extend(self.look_closer(&agreed, until).await),
+            Ok(None) => {}
+            Err(_) => findings.push(unfinished("negotiate")),
         }
         findings
     }
@@ -111,30 +121,42 @@ impl Doctor {
     /// Everything that needs an endpoint which negotiates. All at once, because most of it is waiting.
     async fn look_closer(&self, Agreed { site, terms }: &Agreed, until: Instant) -> Vec<Finding> {
         let attention = Attention { at_least: self.watch.get(), until };
-        let stream = async |kind| {
-            let outcome = watch::watch(site, kind, attention).await;
-            streaming::judge(kind, &outcome, terms, site)
+        let end = until + FAREWELL;
+        let stream = async |kind: TransportKind| {
+            let judged = async {
+                let outcome = watch::watch(site, kind, attention).await;
+                streaming::judge(kind, &outcome, terms, site)
+            };
+            timeout_at(end, judged).await.unwrap_or_else(|_| unfinished(kind.as_str()))
+        };
+        let in_time = async |check, finding: Pin<Box<dyn Future<Output = Finding> + '_>>| {
+            timeout_at(end, finding).await.unwrap_or_else(|_| unfinished(check))
         };
         let crossing = async {
-            match &self.origin {
-                Some(origin) => cross_origin::check(site, origin).await,
-                None => Vec::new(),
-            }
+            let Some(origin) = &self.origin else { return Vec::new() };
+            let checked = timeout_at(end, cross_origin::check(site, origin)).await;
+            checked.unwrap_or_else(|_| vec![unfinished("cross-origin")])
         };
         let mut findings = settings::findings(terms);
         // By itself, so that the other checks do not disturb what is measured.
-        findings.push(round_trip::check(site).await);
+        findings.push(in_time("ping", Box::pin(round_trip::check(site))).await);
         let (sockets, events, frame, polls, token, length, crossing) = tokio::join!(
             stream(TransportKind::WebSockets),
             stream(TransportKind::ServerSentEvents),
             stream(TransportKind::ForeverFrame),
-            long_polling::check(site, attention),
-            farm::check(site),
-            long_url::check(site, terms),
+            in_time("longPolling", Box::pin(long_polling::check(site, attention))),
+            in_time("token", Box::pin(farm::check(site))),
+            in_time("URL length", Box::pin(long_url::check(site, terms))),
             crossing,
         );
         findings.extend([sockets, events, frame, polls, token, length]);
         findings.extend(crossing);
         findings
     }
+}
+
+/// The finding about a check that did not come to its end.
+fn unfinished(check: &'static str) -> Finding {
+    Finding::bad(check, "not finished when the time was up: the answers come very slowly")
+        .fix("look at the server's load; --timeout gives it more time")
 }

@@ -24,9 +24,18 @@ pub(super) fn finding(check: &'static str, request: &str, answer: &Answer) -> Fi
             );
             let bad = bad.measured("status", code);
             let target = location.split('?').next().unwrap_or_default();
-            if ["login", "signin", "account", "auth"].iter().any(|word| target.to_ascii_lowercase().contains(word)) {
-                bad.fix("it looks like a login page: give credentials with --header 'Cookie: …', --bearer or --user")
-                    .fix("let the server answer 401 under this path instead of redirecting, so that clients can tell")
+            if ["login", "signin", "account", "auth"]
+                .iter()
+                .any(|word| target.to_ascii_lowercase().contains(word))
+            {
+                bad.fix(
+                    "it looks like a login page: give credentials with --header 'Cookie: …', --bearer \
+                     or --user",
+                )
+                .fix(
+                    "let the server answer 401 under this path instead of redirecting, so that \
+                         clients can tell",
+                )
             } else {
                 let target = target.strip_suffix("/negotiate").unwrap_or(target);
                 bad.fix(format!("use the address it redirects to: {target}"))
@@ -34,20 +43,31 @@ pub(super) fn finding(check: &'static str, request: &str, answer: &Answer) -> Fi
         }
         401 => bad.fix("give credentials: --bearer, --user with --password, or --header 'Cookie: …'"),
         403 => bad
-            .fix("the server knows the user and refuses; look at the authorisation of the hubs (--hub names them)")
+            .fix(
+                "the server knows the user and refuses; look at the authorisation of the hubs (--hub \
+                 names them)",
+            )
             .fix("a firewall for web applications answers so as well; look at who wrote the answer"),
-        404 => bad.fix("correct the path: clients are given the endpoint's own address, for example …/signalr"),
-        414 | 431 => {
-            bad.fix("the request line is too long for whoever answered").fixes(middleman.advice(Fault::LongUrl))
-        }
+        404 => bad.fix(
+            "correct the path: clients are given the endpoint's own address, for example \
+             …/signalr",
+        ),
+        414 | 431 => bad
+            .fix(
+                "the request line is too long for whoever \
+                 answered",
+            )
+            .fixes(middleman.advice(Fault::LongUrl)),
         426 => bad.fix("whoever answered wants another version of HTTP or TLS; look at its Upgrade header"),
         429 => bad.fix("whoever answered limits the number of requests; exempt this path"),
-        502..=504 => bad.fix("a proxy answered in the server's place: start the server behind it, or correct its address"),
+        502..=504 => bad.fix(
+            "a proxy answered in the server's place: start the server behind it, or \
+             correct its address",
+        ),
         500..=599 => bad.fix("look at the server's log at this time"),
-        _ if answer.header("content-type").starts_with("text/html") => {
-            bad.fix("this is a page, not an endpoint; correct the path, for example …/signalr")
-                .fix("if a single-page application answers every path, exempt this one")
-        }
+        _ if answer.header("content-type").starts_with("text/html") => bad
+            .fix("this is a page, not an endpoint; correct the path, for example …/signalr")
+            .fix("if a single-page application answers every path, exempt this one"),
         _ => bad.fix("look at who answered, and whether the path is right"),
     }
 }

@@ -27,9 +27,10 @@ pub(super) fn draw(findings: &[Finding], paper: &Paper) -> String {
         }
         text.push_str(&one(&finding, width, paper));
     }
-    text.push('\n');
-    text.push_str(&summary(findings, paper));
-    text
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text + &summary(findings, paper)
 }
 
 fn one(finding: &Finding, width: usize, paper: &Paper) -> String {

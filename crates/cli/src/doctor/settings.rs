@@ -23,12 +23,26 @@ pub(super) fn findings(terms: &Terms) -> Vec<Finding> {
     findings.extend(keep_alive(terms));
     match terms.disconnect_timeout {
         Some(timeout) if timeout < SHORT_DISCONNECT => findings.push(
-            Finding::note(CHECK, format!("a client that is away for {} is given up: a phone that changes its network may be gone by then", spoken(timeout)))
-                .fix("raise the disconnect timeout; 30 s is the default of SignalR"),
+            Finding::note(
+                CHECK,
+                format!(
+                    "a client that is away for {} is given up: a phone that changes \
+                 its network may be gone by then",
+                    spoken(timeout)
+                ),
+            )
+            .fix("raise the disconnect timeout; 30 s is the default of SignalR"),
         ),
         Some(timeout) if timeout > LONG_DISCONNECT => findings.push(
-            Finding::note(CHECK, format!("a client that vanished counts as connected for {}", spoken(timeout)))
-                .fix("lower the disconnect timeout; 30 s is the default of SignalR"),
+            Finding::note(
+                CHECK,
+                format!(
+                    "a client that vanished counts as connected for \
+                 {}",
+                    spoken(timeout)
+                ),
+            )
+            .fix("lower the disconnect timeout; 30 s is the default of SignalR"),
         ),
         _ => {}
     }
@@ -64,13 +78,15 @@ fn missing(terms: &Terms) -> Vec<Finding> {
     if terms.disconnect_timeout.is_none() {
         findings.push(Finding::bad(
             CHECK,
-            "negotiate tells no DisconnectTimeout: browser clients then stop at once and say they were inactive",
+            "negotiate tells no DisconnectTimeout: browser clients then stop at once and say they were \
+                 inactive",
         ));
     }
     if terms.transport_connect_timeout.is_none() && since("1.3") {
         findings.push(Finding::bad(
             CHECK,
-            "negotiate tells no TransportConnectTimeout: in browser clients every transport then fails at once",
+            "negotiate tells no TransportConnectTimeout: in browser clients every transport then fails at \
+                 once",
         ));
     }
     if terms.url.is_none() {
@@ -79,27 +95,46 @@ fn missing(terms: &Terms) -> Vec<Finding> {
             "negotiate tells no Url: browser clients then connect to a path named 'undefined'",
         ));
     }
-    let fix = "something rewrites the answer to negotiate, or it is not made by a SignalR server: compare it with the server's own";
+    let fix = "something rewrites the answer to negotiate, or it is not made by a SignalR server: compare \
+         it with the server's own";
     findings.into_iter().map(|finding| finding.fix(fix)).collect()
 }
 
 fn keep_alive(terms: &Terms) -> Option<Finding> {
     let Some(timeout) = terms.keep_alive_timeout else {
         return Some(
-            Finding::note(CHECK, "the server sends no keep-alives: clients do not notice a connection that died silently, and proxies cut quiet ones")
-                .fix("switch the keep-alive on; a third of the disconnect timeout is the default"),
+            Finding::note(
+                CHECK,
+                "the server sends no keep-alives: clients do not notice a connection \
+                 that died silently, and proxies cut quiet ones",
+            )
+            .fix("switch the keep-alive on; a third of the disconnect timeout is the default"),
         );
     };
     let every = timeout / 2;
     if terms.disconnect_timeout.is_some_and(|disconnect| timeout > disconnect) {
         return Some(
-            Finding::bad(CHECK, format!("a client notices a dead connection after {} at the earliest, when the server has given it up already", spoken(timeout)))
-                .fix("make the keep-alive a third of the disconnect timeout at most"),
+            Finding::bad(
+                CHECK,
+                format!(
+                    "a client notices a dead connection after {} at the earliest, \
+                 when the server has given it up already",
+                    spoken(timeout)
+                ),
+            )
+            .fix("make the keep-alive a third of the disconnect timeout at most"),
         );
     }
     (every >= COMMON_IDLE_LIMIT).then(|| {
-        Finding::note(CHECK, format!("a keep-alive every {} is rarer than many proxies allow", spoken(every)))
-            .fix("send one at least every 30 s")
+        Finding::note(
+            CHECK,
+            format!(
+                "a keep-alive every {} is rarer than many proxies \
+             allow",
+                spoken(every)
+            ),
+        )
+        .fix("send one at least every 30 s")
     })
 }
 

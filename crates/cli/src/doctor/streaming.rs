@@ -33,10 +33,15 @@ pub(super) fn judge(kind: TransportKind, outcome: &Outcome, terms: &Terms, site:
         }
         Outcome::NotOpened(NotOpened::Refused(answer)) => refusal::finding(check, "connect", answer),
         Outcome::Silent { headers, afterwards } => silent(kind, headers.as_ref(), *afterwards, terms),
-        Outcome::Ended { after, why } => {
-            Finding::bad(check, format!("it ended after {}, before anything was said: {why}", spoken(*after)))
-                .fix("look at the server's log, and whether something cuts this kind of answer")
-        }
+        Outcome::Ended { after, why } => Finding::bad(
+            check,
+            format!(
+                "it ended after {}, before anything was said: \
+                 {why}",
+                spoken(*after)
+            ),
+        )
+        .fix("look at the server's log, and whether something cuts this kind of answer"),
         Outcome::NotStarted(Ok(answer)) => refusal::finding(check, "start", answer),
         Outcome::NotStarted(Err(unreachable)) => {
             Finding { check, ..negotiation::unreached(site, unreachable) }
@@ -49,8 +54,15 @@ pub(super) fn judge(kind: TransportKind, outcome: &Outcome, terms: &Terms, site:
 fn upgrade_refused(answer: &Answer, terms: &Terms) -> Finding {
     let check = TransportKind::WebSockets.as_str();
     if terms.web_sockets == Some(false) {
-        return Finding::note(check, "the server says that it has none (TryWebSockets is false), so clients do not try")
-            .fix("if it should have them: on Windows install the feature 'WebSocket Protocol'; elsewhere look at the transports it is set to");
+        return Finding::note(
+            check,
+            "the server says that it has none (TryWebSockets is false), so \
+             clients do not try",
+        )
+        .fix(
+            "if it should have them: on Windows install the feature 'WebSocket Protocol'; elsewhere \
+                 look at the transports it is set to",
+        );
     }
     let middleman = Middleman::of(&answer.headers);
     // What the original and Heliostat answer when the request came without its upgrade.
@@ -84,7 +96,10 @@ fn silent(
         let middleman = headers.map_or(Middleman::Unknown, Middleman::of);
         return Finding::bad(
             check,
-            format!("{came} came within {limit}, and everything at once when the server had ended: something on the way keeps answers back"),
+            format!(
+                "{came} came within {limit}, and everything at once when the server had ended: \
+                 something on the way keeps answers back"
+            ),
         )
         .fixes(middleman.advice(Fault::Buffering));
     }
@@ -110,7 +125,8 @@ fn lively(check: &'static str, heard: &Heard, terms: &Terms) -> Finding {
         (Some(timeout), None) if heard.watched >= timeout => Finding::bad(
             check,
             format!(
-                "{}, but no keep-alive came in {} though one is promised every {}: clients will reconnect again and again",
+                "{}, but no keep-alive came in {} though one is promised every {}: \
+                 clients will reconnect again and again",
                 opened(heard),
                 spoken(heard.watched),
                 spoken(timeout / 2),
@@ -120,18 +136,44 @@ fn lively(check: &'static str, heard: &Heard, terms: &Terms) -> Finding {
         .fixes(middleman.advice(Fault::Buffering)),
         (Some(timeout), None) => Finding::note(
             check,
-            format!("{}; too little time to hear a keep-alive, which is promised every {}", opened(heard), spoken(timeout / 2)),
+            format!(
+                "{}; too little time to hear a keep-alive, which is promised every \
+                 {}",
+                opened(heard),
+                spoken(timeout / 2)
+            ),
         )
         .fix(format!("give it more with --timeout {}s", timeout.as_secs() + 10)),
+        (Some(timeout), Some(_)) if heard.quiet >= timeout => Finding::bad(
+            check,
+            format!(
+                "{}, and it fell silent later: nothing came in the last {}",
+                opened(heard),
+                spoken(heard.quiet)
+            ),
+        )
+        .fixes(middleman.advice(Fault::Cutting)),
         // From two thirds of the timeout on, clients raise connectionSlow.
         (Some(timeout), Some(worst)) if worst >= timeout * 2 / 3 => Finding::bad(
             check,
-            format!("{}, but a keep-alive came after {} instead of {}: clients will say that the connection is slow", opened(heard), spoken(worst), spoken(timeout / 2)),
+            format!(
+                "{}, but a keep-alive came after {} instead of {}: clients will say that the \
+                 connection is slow",
+                opened(heard),
+                spoken(worst),
+                spoken(timeout / 2)
+            ),
         )
         .fixes(middleman.advice(Fault::Buffering)),
-        (Some(_), Some(worst)) => {
-            Finding::good(check, format!("{}, keep-alive after {} as promised", opened(heard), spoken(worst)))
-        }
+        (Some(_), Some(worst)) => Finding::good(
+            check,
+            format!(
+                "{}, keep-alive after {} as \
+                 promised",
+                opened(heard),
+                spoken(worst)
+            ),
+        ),
     };
     let finding = finding
         .measured("opened", milliseconds(heard.opened))

@@ -9,10 +9,11 @@ pub(super) fn spoken(time: Duration) -> String {
         format!("{milliseconds:.1} ms")
     } else if milliseconds < 1_000.0 {
         format!("{milliseconds:.0} ms")
-    } else if time.subsec_millis() < 50 || time.as_secs() >= 100 {
+    } else if time.as_secs() >= 100 {
         format!("{:.0} s", time.as_secs_f64())
     } else {
-        format!("{:.1} s", time.as_secs_f64())
+        let text = format!("{:.1}", time.as_secs_f64());
+        format!("{} s", text.strip_suffix(".0").unwrap_or(&text))
     }
 }
 

@@ -92,10 +92,14 @@ impl Unreachable {
                 "look for a firewall between here and there, and check the address and the port"
             }
             Self::Certificate(_) => {
-                "add the authority that signed it to this machine's certificates, or see how it goes on with --insecure"
+                "add the authority that signed it to this machine's certificates, or see how it goes on \
+                     with --insecure"
             }
             Self::NotTls => "write http:// instead of https://, or use the port that speaks TLS",
-            Self::Tls(_) => "look at the server's TLS settings; version 1.2 is the least that is spoken here",
+            Self::Tls(_) => {
+                "look at the server's TLS settings; version 1.2 is the least that is spoken \
+                 here"
+            }
             Self::HungUp => "if that port speaks TLS, write https://; otherwise look at the server's log",
             Self::NotHttp(_) => "check the port: another kind of server listens there",
             Self::Silent(_) => "look at whether the server is stuck or overloaded; --timeout waits longer",

@@ -64,6 +64,8 @@ pub(super) struct Heard {
     pub(super) start: Duration,
     /// How long it was quiet before each keep-alive.
     pub(super) keep_alives: Vec<Duration>,
+    /// How long it had been quiet at the end.
+    pub(super) quiet: Duration,
     /// How long it was listened to.
     pub(super) watched: Duration,
     pub(super) cut: Option<String>,
@@ -124,8 +126,16 @@ async fn follow(site: &Site, kind: TransportKind, terms: &Terms, attention: Atte
         Ok(answer) if is_started(&answer) => answer.took,
         other => return Outcome::NotStarted(other),
     };
-    let heard =
-        Heard { headers, opened, init, start, keep_alives: vec![], watched: Duration::ZERO, cut: None };
+    let heard = Heard {
+        headers,
+        opened,
+        init,
+        start,
+        keep_alives: Vec::new(),
+        quiet: Duration::ZERO,
+        watched: Duration::ZERO,
+        cut: None,
+    };
     Outcome::Lively(listen(&mut channel, terms, attention, heard).await)
 }
 
@@ -136,12 +146,11 @@ pub(super) fn is_started(answer: &Answer) -> bool {
 }
 
 async fn listen(channel: &mut Channel, terms: &Terms, attention: Attention, mut heard: Heard) -> Heard {
-    let Some(timeout) = terms.keep_alive_timeout else { return heard };
     let begun = Instant::now();
     let mut last = begun;
     loop {
-        let enough = heard.keep_alives.is_empty().then(|| begun + timeout);
-        let until = enough.unwrap_or(begun).max(begun + attention.at_least).min(attention.until);
+        let first = terms.keep_alive_timeout.filter(|_| heard.keep_alives.is_empty());
+        let until = (begun + first.unwrap_or_default()).max(begun + attention.at_least).min(attention.until);
         match timeout_at(until, channel.next()).await {
             Err(_) => break,
             Ok(Err(why)) => {
@@ -157,5 +166,6 @@ async fn listen(channel: &mut Channel, terms: &Terms, attention: Attention, mut 
         }
     }
     heard.watched = begun.elapsed();
+    heard.quiet = last.elapsed();
     heard
 }

@@ -27,6 +27,10 @@ pub(super) enum Fault {
     Cuts,
     /// Requests whose first line has this and more bytes are refused.
     LimitsUrl(usize),
+    /// Everything is cut this long after it began.
+    CutsAfter(Duration),
+    /// Requests whose path ends so are never answered.
+    Hangs(&'static str),
     /// Requests whose path ends so are answered with this.
     Answers(&'static str, &'static str),
 }
@@ -82,6 +86,11 @@ async fn pass_on(mut client: TcpStream, server: SocketAddr, fault: Fault) {
     } else if let Fault::LimitsUrl(limit) = fault {
         let refusal = "HTTP/1.1 414 URI Too Long\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n";
         answer = Some(refusal).filter(|_| line.len() >= limit);
+    }
+    if let Fault::Hangs(suffix) = fault
+        && path.ends_with(suffix)
+    {
+        return std::future::pending().await;
     }
     if let Some(answer) = answer {
         let _ = client.write_all(answer.as_bytes()).await;
@@ -170,6 +179,7 @@ async fn relay(client: TcpStream, upstream: TcpStream, fault: Fault) {
         let _ = to_client.write_all(&held).await;
         let _ = to_client.shutdown().await;
     };
+    let life = if let Fault::CutsAfter(life) = fault { life } else { Duration::from_secs(60) };
     // Whoever ends first ends the other: a WebSocket's client or a stream's server.
-    tokio::select! { () = up => {} () = down => {} }
+    tokio::select! { () = up => {} () = down => {} () = tokio::time::sleep(life) => {} }
 }

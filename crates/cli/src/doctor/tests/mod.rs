@@ -71,9 +71,7 @@ async fn a_server_in_order_gives_no_cause_for_complaint() {
 
 #[tokio::test]
 async fn a_proxy_in_order_is_not_blamed() {
-    insta::assert_snapshot!(behind(Fault::None).await, @r"
-    nothing is wrong
-    ");
+    insta::assert_snapshot!(behind(Fault::None).await, @"nothing is wrong");
 }
 
 #[tokio::test]
@@ -298,9 +296,7 @@ async fn a_certificate_that_nobody_vouches_for_is_told_and_can_be_accepted() {
 
     1 problem
     ");
-    insta::assert_snapshot!(complaints(&url, &["--insecure"]).await, @r"
-    nothing is wrong
-    ");
+    insta::assert_snapshot!(complaints(&url, &["--insecure"]).await, @"nothing is wrong");
 }
 
 #[tokio::test]
@@ -358,4 +354,23 @@ async fn what_a_page_from_elsewhere_may_do_is_told() {
 
     1 problem
     ");
+}
+
+#[tokio::test]
+async fn an_end_of_all_waiting_is_kept() {
+    let begun = std::time::Instant::now();
+    let address = front(vec![healthy()], Fault::Hangs("/start")).await;
+    let findings = examine(&format!("http://{address}/signalr"), &["--timeout", "1s"]).await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(!report::is_healthy(&findings), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn a_longer_watch_finds_what_cuts_later() {
+    let address = front(vec![healthy()], Fault::CutsAfter(KEEP_ALIVE * 2)).await;
+    let url = format!("http://{address}/signalr");
+    assert!(report::is_healthy(&examine(&url, &[]).await));
+    let findings = examine(&url, &["--watch", "1s"]).await;
+    let socket = findings.iter().find(|finding| finding.check == "webSockets").unwrap();
+    assert!(socket.verdict == Verdict::Bad && socket.said.starts_with("it was cut"), "{socket:?}");
 }
