@@ -36,7 +36,10 @@ pub enum RunError {
     #[error(transparent)]
     Files(#[from] TooFewFiles),
     /// Nobody answered.
-    #[error("no connection to {target} could be established: {reason}")]
+    #[error(
+        "no connection to {target} could be established: {reason}; check the address and its path (/signalr for most servers), and \
+         that the server has the hub that is to be loaded (--hub)"
+    )]
     NoConnection {
         /// What was aimed at.
         target: String,

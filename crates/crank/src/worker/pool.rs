@@ -97,7 +97,8 @@ impl Pool {
             let (Some(line), Some(job)) = (self.lines.get_mut(index), self.waiting.pop_front()) else {
                 break;
             };
-            let opened = match line.socket.take() {
+            // A second attempt has a connection that nobody has used.
+            let opened = match line.socket.take().filter(|_| job.attempt == Attempt::First) {
                 Some(socket) => Ok(socket),
                 None => open(Token(FIRST_TOKEN + index)),
             };

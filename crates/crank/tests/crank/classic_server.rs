@@ -13,9 +13,18 @@ use super::frames::{frame, read_frame, read_head};
 /// What a server does with the n-th broadcast that it is to send to one of its clients.
 pub(crate) type Habit = fn(usize, Vec<u8>, &mut Vec<Vec<u8>>);
 
+/// What a server does with an HTTP connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manners {
+    KeepsOpen,
+    SaysThatItCloses,
+    HangsUp,
+}
+
 /// Speaks just enough classic SignalR over WebSockets to be loaded, a thread for each connection.
 pub(crate) struct Server {
     habit: Habit,
+    manners: Manners,
     sockets: Mutex<Vec<Outlet>>,
 }
 
@@ -27,9 +36,13 @@ struct Outlet {
 
 impl Server {
     pub(crate) fn start(habit: Habit) -> Target {
+        Self::start_with(habit, Manners::KeepsOpen)
+    }
+
+    pub(crate) fn start_with(habit: Habit, manners: Manners) -> Target {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let target = format!("http://{}/signalr", listener.local_addr().unwrap());
-        let server = Arc::new(Self { habit, sockets: Mutex::default() });
+        let server = Arc::new(Self { habit, manners, sockets: Mutex::default() });
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let server = Arc::clone(&server);
@@ -50,10 +63,10 @@ impl Server {
                 return self.converse(&mut reader, &mut stream);
             }
             let body = r#"{"ConnectionToken":"t","Response":"started"}"#;
-            let length = body.len();
-            stream
-                .write_all(format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}").as_bytes())
-                .ok()?;
+            let close = if self.manners == Manners::SaysThatItCloses { "Connection: close\r\n" } else { "" };
+            let head = format!("HTTP/1.1 200 OK\r\n{close}Content-Length: {}\r\n\r\n", body.len());
+            stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
+            (self.manners == Manners::KeepsOpen).then_some(())?;
         }
     }
 

@@ -5,7 +5,7 @@ use std::{net::TcpListener, sync::Mutex, time::Duration};
 use heliostat_crank::{Finding, Pace, Plan, Quiet, Report, Scenario, ServerProcess, Target, run};
 
 use super::{
-    classic_server::{Habit, Server},
+    classic_server::{Habit, Manners, Server},
     frames::frame,
 };
 
@@ -41,6 +41,16 @@ fn an_honest_server_passes_and_everything_is_counted() {
             assert_eq!(report.integrity.received, 480);
             assert_eq!(report.latency.unwrap().count, 360);
         }
+    }
+}
+
+#[test]
+fn servers_that_close_their_http_connections_are_loaded_all_the_same() {
+    for manners in [Manners::SaysThatItCloses, Manners::HangsUp] {
+        let target = Server::start_with(|_, message, due| due.push(message), manners);
+        let plan = Plan { target, connections: 200, ..plan(Scenario::Broadcast, |_, _, _| {}) };
+        let report = run(&plan, &mut Quiet).unwrap();
+        assert!(report.verdict.passed, "{manners:?}: {:?} {:?}", report.verdict, report.connecting);
     }
 }
 
