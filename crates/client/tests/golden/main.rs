@@ -227,7 +227,9 @@ fn every_recorded_answer_to_negotiate_is_understood() {
                     Ok(NegotiateAnswer::Welcome(welcome)) => {
                         assert_eq!(welcome.connection_id.len(), 36, "{name}")
                     }
-                    Ok(NegotiateAnswer::Redirect(_) | NegotiateAnswer::Refused(_)) => {
+                    // These answers were the application's own, some of them to clients that cannot read them.
+                    Ok(NegotiateAnswer::Redirect(_) | NegotiateAnswer::Refused(_))
+                    | Err(AnswerError::Missing { .. }) => {
                         assert!(name.starts_with("negotiate/app-"), "{name}");
                     }
                     Err(AnswerError::Core) => assert_eq!(name, "negotiate/app-aspnetcore-signalr"),

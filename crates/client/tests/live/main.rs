@@ -16,5 +16,6 @@ mod lifetime;
 mod persistent;
 mod pressure;
 mod proxy;
+mod secure;
 mod settings;
 mod site;
