@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::config::duration::HumaneDuration;
 use crate::reach::{Endpoint, Reach, TransportChoice};
 use crate::talk::entry::{Failure, FailureKind};
+use crate::talk::invocation;
 use crate::talk::line::whole_argument;
-use crate::talk::session;
 
 /// Call one method of a hub, and print its result
 ///
@@ -75,7 +75,7 @@ impl Call {
         let builder = self.reach.builder(&self.url, self.transport);
         let connection = builder.build().map_err(|error| mistake(&error))?;
         let hub = connection.hub(&self.hub).map_err(|error| mistake(&error))?;
-        connection.start().await.map_err(|error| session::start_failure(&error))?;
+        connection.start().await.map_err(|error| invocation::start_failure(&error))?;
         let result = invoke(&hub, &self.method, arguments).await;
         connection.stop().await;
         result
@@ -89,7 +89,7 @@ async fn invoke(
 ) -> Result<Box<RawValue>, Failure> {
     // The whole has a limit already.
     let limit: Option<Duration> = None;
-    session::invoke(hub, method, arguments, limit, |progress| {
+    invocation::invoke(hub, method, arguments, limit, |progress| {
         let _ = writeln!(std::io::stderr(), "{}", progress.get());
     })
     .await

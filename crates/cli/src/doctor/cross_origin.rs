@@ -36,7 +36,7 @@ async fn requests(site: &Site, origin: &HeaderValue) -> Finding {
             CHECK,
             format!(
                 "a page from {name} may not read the answers: they allow no \
-             other origin"
+                 other origin"
             ),
         )
         .fix(ALLOW),
@@ -47,7 +47,7 @@ async fn requests(site: &Site, origin: &HeaderValue) -> Finding {
         )
         .fix(
             "answer with the page's own origin instead of '*', or set withCredentials to false in \
-                 every page",
+             every page",
         ),
         other if other != name => {
             Finding::bad(CHECK, format!("the answers allow {other} and not {name}")).fix(ALLOW)
@@ -61,7 +61,7 @@ async fn requests(site: &Site, origin: &HeaderValue) -> Finding {
         )
         .fix(
             "answer with Access-Control-Allow-Credentials: true, or set withCredentials to false \
-                     in every page",
+             in every page",
         ),
         _ if !answer.header("vary").to_ascii_lowercase().contains("origin") => Finding::note(
             CHECK,

@@ -45,12 +45,12 @@ pub(super) async fn check(site: &Site) -> Finding {
                 CHECK,
                 format!(
                     "refused {refused} of {ATTEMPTS} times: the servers behind this \
-                 address do not share their keys"
+                     address do not share their keys"
                 ),
             )
             .fix(
                 "give every server the same keys (heliostat serve: --data-dir on shared storage; \
-                     ASP.NET: the same <machineKey>)",
+                 ASP.NET: the same <machineKey>)",
             )
             .fixes(Middleman::of(&answer.headers).advice(Fault::Farm))
         }

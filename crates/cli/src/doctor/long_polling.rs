@@ -135,7 +135,7 @@ fn verdict(said: &str, poll: &Poll, held: Duration, abort: Option<Duration>, ter
                 CHECK,
                 format!(
                     "{said}, but a poll was answered after {} with nothing in \
-                 it: clients will poll without a pause",
+                     it: clients will poll without a pause",
                     spoken(ended)
                 ),
             )
@@ -150,7 +150,7 @@ fn verdict(said: &str, poll: &Poll, held: Duration, abort: Option<Duration>, ter
             CHECK,
             format!(
                 "{said}; a poll shows no sign of life while it is held, so \
-             the way must allow {limit} of silence"
+                 the way must allow {limit} of silence"
             ),
         )
         .fix("an old server (before 2.1) does so; otherwise something on the way keeps answers back")
@@ -161,12 +161,12 @@ fn verdict(said: &str, poll: &Poll, held: Duration, abort: Option<Duration>, ter
             CHECK,
             format!(
                 "{said}; a poll goes on although its connection was aborted: \
-             .NET clients will take long to stop"
+                 .NET clients will take long to stop"
             ),
         )
         .fix(
             "look whether abort requests reach the server that holds the poll (sticky sessions, \
-                 backplane)",
+             backplane)",
         );
     };
     let held = match poll.keep_alive {

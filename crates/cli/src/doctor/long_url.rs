@@ -63,7 +63,7 @@ fn verdict(ours: usize, longest: usize, refusal: Option<&(usize, Answer)>) -> Fi
         CHECK,
         format!(
             "{said}, and {length} are refused with {status}: a client in more than \
-         about {room} groups cannot reconnect"
+             about {room} groups cannot reconnect"
         ),
     )
     .fixes(advice)

@@ -64,7 +64,7 @@ impl Middleman {
         Some(match (self, fault) {
             (Self::Nginx, Fault::Upgrade) => {
                 "nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header \
-                     Connection \"upgrade\";"
+                 Connection \"upgrade\";"
             }
             (Self::Nginx, Fault::Buffering) => {
                 "nginx: proxy_buffering off; (and gzip off; for this location)"
@@ -84,12 +84,12 @@ impl Middleman {
             }
             (Self::Iis, Fault::Buffering) => {
                 "IIS with ARR: set 'Response buffer threshold' to 0, and switch dynamic compression off \
-                     for this path"
+                 for this path"
             }
             (Self::Iis, Fault::Cutting) => "IIS with ARR: raise the proxy's 'Time-out' to 120 seconds",
             (Self::Iis, Fault::LongUrl) => {
                 "IIS: <requestLimits maxQueryString=\"32768\" maxUrl=\"32768\"/> and <httpRuntime \
-                     maxQueryStringLength=\"32768\" maxUrlLength=\"32768\"/>"
+                 maxQueryStringLength=\"32768\" maxUrlLength=\"32768\"/>"
             }
             (Self::Iis, Fault::Farm) => "IIS: the same <machineKey> on every server of the farm",
             (Self::Apache, Fault::Upgrade) => {

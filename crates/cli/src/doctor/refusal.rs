@@ -34,7 +34,7 @@ pub(super) fn finding(check: &'static str, request: &str, answer: &Answer) -> Fi
                 )
                 .fix(
                     "let the server answer 401 under this path instead of redirecting, so that \
-                         clients can tell",
+                     clients can tell",
                 )
             } else {
                 let target = target.strip_suffix("/negotiate").unwrap_or(target);

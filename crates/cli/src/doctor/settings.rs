@@ -27,7 +27,7 @@ pub(super) fn findings(terms: &Terms) -> Vec<Finding> {
                 CHECK,
                 format!(
                     "a client that is away for {} is given up: a phone that changes \
-                 its network may be gone by then",
+                     its network may be gone by then",
                     spoken(timeout)
                 ),
             )
@@ -38,7 +38,7 @@ pub(super) fn findings(terms: &Terms) -> Vec<Finding> {
                 CHECK,
                 format!(
                     "a client that vanished counts as connected for \
-                 {}",
+                     {}",
                     spoken(timeout)
                 ),
             )
@@ -79,14 +79,14 @@ fn missing(terms: &Terms) -> Vec<Finding> {
         findings.push(Finding::bad(
             CHECK,
             "negotiate tells no DisconnectTimeout: browser clients then stop at once and say they were \
-                 inactive",
+             inactive",
         ));
     }
     if terms.transport_connect_timeout.is_none() && since("1.3") {
         findings.push(Finding::bad(
             CHECK,
             "negotiate tells no TransportConnectTimeout: in browser clients every transport then fails at \
-                 once",
+             once",
         ));
     }
     if terms.url.is_none() {
@@ -96,7 +96,7 @@ fn missing(terms: &Terms) -> Vec<Finding> {
         ));
     }
     let fix = "something rewrites the answer to negotiate, or it is not made by a SignalR server: compare \
-         it with the server's own";
+               it with the server's own";
     findings.into_iter().map(|finding| finding.fix(fix)).collect()
 }
 
@@ -118,7 +118,7 @@ fn keep_alive(terms: &Terms) -> Option<Finding> {
                 CHECK,
                 format!(
                     "a client notices a dead connection after {} at the earliest, \
-                 when the server has given it up already",
+                     when the server has given it up already",
                     spoken(timeout)
                 ),
             )
@@ -130,7 +130,7 @@ fn keep_alive(terms: &Terms) -> Option<Finding> {
             CHECK,
             format!(
                 "a keep-alive every {} is rarer than many proxies \
-             allow",
+                 allow",
                 spoken(every)
             ),
         )

@@ -1,5 +1,7 @@
 //! What the outcome on a streaming transport means for clients.
 
+use std::time::Duration;
+
 use heliostat::TransportKind;
 use http::{HeaderMap, StatusCode};
 
@@ -61,7 +63,7 @@ fn upgrade_refused(answer: &Answer, terms: &Terms) -> Finding {
         )
         .fix(
             "if it should have them: on Windows install the feature 'WebSocket Protocol'; elsewhere \
-                 look at the transports it is set to",
+             look at the transports it is set to",
         );
     }
     let middleman = Middleman::of(&answer.headers);
@@ -110,77 +112,59 @@ fn silent(
 
 fn lively(check: &'static str, heard: &Heard, terms: &Terms) -> Finding {
     let middleman = Middleman::of(&heard.headers);
-    let worst = heard.keep_alives.iter().max().copied();
-    let finding = match (terms.keep_alive_timeout, worst) {
-        _ if heard.cut.is_some() => {
-            let why = heard.cut.as_deref().unwrap_or_default();
-            Finding::bad(check, format!("it was cut {} after the start: {why}", spoken(heard.watched)))
-                .fixes(middleman.advice(Fault::Cutting))
-        }
-        _ if heard.headers.contains_key("content-encoding") => {
-            Finding::bad(check, "it is compressed: messages wait until there are enough of them")
-                .fixes(middleman.advice(Fault::Buffering))
-        }
-        (None, _) => Finding::good(check, format!("{}; no keep-alives are promised", opened(heard))),
-        (Some(timeout), None) if heard.watched >= timeout => Finding::bad(
-            check,
-            format!(
-                "{}, but no keep-alive came in {} though one is promised every {}: \
-                 clients will reconnect again and again",
-                opened(heard),
-                spoken(heard.watched),
-                spoken(timeout / 2),
-            ),
-        )
-        .fix("look whether something on the way collects small pieces before it passes them on")
-        .fixes(middleman.advice(Fault::Buffering)),
-        (Some(timeout), None) => Finding::note(
-            check,
-            format!(
-                "{}; too little time to hear a keep-alive, which is promised every \
-                 {}",
-                opened(heard),
-                spoken(timeout / 2)
-            ),
-        )
-        .fix(format!("give it more with --timeout {}s", timeout.as_secs() + 10)),
-        (Some(timeout), Some(_)) if heard.quiet >= timeout => Finding::bad(
-            check,
-            format!(
-                "{}, and it fell silent later: nothing came in the last {}",
-                opened(heard),
-                spoken(heard.quiet)
-            ),
-        )
-        .fixes(middleman.advice(Fault::Cutting)),
-        // From two thirds of the timeout on, clients raise connectionSlow.
-        (Some(timeout), Some(worst)) if worst >= timeout * 2 / 3 => Finding::bad(
-            check,
-            format!(
-                "{}, but a keep-alive came after {} instead of {}: clients will say that the \
-                 connection is slow",
-                opened(heard),
-                spoken(worst),
-                spoken(timeout / 2)
-            ),
-        )
-        .fixes(middleman.advice(Fault::Buffering)),
-        (Some(_), Some(worst)) => Finding::good(
-            check,
-            format!(
-                "{}, keep-alive after {} as \
-                 promised",
-                opened(heard),
-                spoken(worst)
-            ),
-        ),
+    let finding = if let Some(why) = &heard.cut {
+        Finding::bad(check, format!("it was cut {} after the start: {why}", spoken(heard.watched)))
+            .fixes(middleman.advice(Fault::Cutting))
+    } else if heard.headers.contains_key("content-encoding") {
+        Finding::bad(check, "it is compressed: messages wait until there are enough of them")
+            .fixes(middleman.advice(Fault::Buffering))
+    } else if let Some(timeout) = terms.keep_alive_timeout {
+        keep_alives(check, heard, timeout)
+    } else {
+        Finding::good(check, format!("{}; no keep-alives are promised", opened(heard)))
     };
-    let finding = finding
+    let gaps: Vec<f64> = heard.keep_alives.iter().map(|gap| milliseconds(*gap)).collect();
+    finding
         .measured("opened", milliseconds(heard.opened))
         .measured("init", milliseconds(heard.init))
-        .measured("start", milliseconds(heard.start));
-    let gaps: Vec<f64> = heard.keep_alives.iter().map(|gap| milliseconds(*gap)).collect();
-    finding.measured("keepAlives", gaps)
+        .measured("start", milliseconds(heard.start))
+        .measured("keepAlives", gaps)
+}
+
+/// `timeout` is how long clients wait for one; they are promised twice as often.
+fn keep_alives(check: &'static str, heard: &Heard, timeout: Duration) -> Finding {
+    let middleman = Middleman::of(&heard.headers);
+    let (opened, promised) = (opened(heard), spoken(timeout / 2));
+    let Some(worst) = heard.keep_alives.iter().max().copied() else {
+        if heard.watched < timeout {
+            let said = format!("{opened}; too little time to hear a keep-alive, promised every {promised}");
+            return Finding::note(check, said)
+                .fix(format!("give it more with --timeout {}s", timeout.as_secs() + 10));
+        }
+        let watched = spoken(heard.watched);
+        let said = format!(
+            "{opened}, but no keep-alive came in {watched} though one is promised every {promised}: \
+             clients will reconnect again and again"
+        );
+        return Finding::bad(check, said)
+            .fix("look whether something on the way collects small pieces before it passes them on")
+            .fixes(middleman.advice(Fault::Buffering));
+    };
+    if heard.quiet >= timeout {
+        let quiet = spoken(heard.quiet);
+        let said = format!("{opened}, and it fell silent later: nothing came in the last {quiet}");
+        return Finding::bad(check, said).fixes(middleman.advice(Fault::Cutting));
+    }
+    let after = spoken(worst);
+    // From two thirds of the timeout on, clients raise connectionSlow.
+    if worst >= timeout * 2 / 3 {
+        let said = format!(
+            "{opened}, but a keep-alive came after {after} instead of {promised}: \
+             clients will say that the connection is slow"
+        );
+        return Finding::bad(check, said).fixes(middleman.advice(Fault::Buffering));
+    }
+    Finding::good(check, format!("{opened}, keep-alive after {after} as promised"))
 }
 
 fn opened(heard: &Heard) -> String {

@@ -93,7 +93,7 @@ impl Unreachable {
             }
             Self::Certificate(_) => {
                 "add the authority that signed it to this machine's certificates, or see how it goes on \
-                     with --insecure"
+                 with --insecure"
             }
             Self::NotTls => "write http:// instead of https://, or use the port that speaks TLS",
             Self::Tls(_) => {

@@ -13,10 +13,12 @@ use tokio::time::Instant;
 use super::catalog::Catalog;
 use super::command::{self, Command};
 use super::entry::{Failure, FailureKind, What};
+use super::hearing;
 use super::input::{Asked, Typed};
+use super::invocation;
 use super::journal::Journal;
 use super::line::{self, Line};
-use super::session::{self, Done, Lines, News, Session};
+use super::session::{Done, Lines, News, Session};
 use super::summary;
 use crate::reach::TransportChoice;
 
@@ -139,11 +141,11 @@ impl Conversation {
                 self.course.began = true;
                 self.course.closed = false;
                 self.course.told = None;
-                let connected = session::connected(self.session.connection());
+                let connected = hearing::connected(self.session.connection());
                 self.journal.note(connected);
             }
             News::Done(Done::Started(Err(error))) => {
-                let Failure { kind, message, .. } = session::start_failure(&error);
+                let Failure { kind, message, .. } = invocation::start_failure(&error);
                 self.course.closed = true;
                 self.fail(kind, message);
                 if !self.course.began {
@@ -286,7 +288,7 @@ impl Conversation {
                     return self.session.start();
                 }
                 state @ (State::Connecting | State::Connected | State::Reconnecting) => {
-                    format!("it is {}; .stop ends it", session::name_of(state))
+                    format!("it is {}; .stop ends it", hearing::name_of(state))
                 }
             },
             Command::Stop => return self.session.stop().await,

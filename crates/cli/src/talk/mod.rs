@@ -1,21 +1,24 @@
 //! `heliostat talk`: a conversation with any classic SignalR server, held at a prompt, by a script, or from a recording.
 //!
 //! The parts from the outside in: `input`, `prompt` and `replay` are where lines come from; `line` and `command` read them;
-//! `conversation` decides; `session` has the connection; `journal` writes down what happens, as `show` or `entry` has it.
+//! `conversation` decides; `session` has the connection; `journal` writes down what happens, as `show` or `form` has it.
 
-pub(crate) mod catalog;
+mod catalog;
 mod command;
 mod completion;
 mod conversation;
 mod discovery;
 pub(crate) mod entry;
+mod form;
+mod hearing;
 mod history_file;
 mod input;
+pub(crate) mod invocation;
 mod journal;
 pub(crate) mod line;
 mod prompt;
 mod replay;
-pub(crate) mod session;
+mod session;
 mod show;
 mod summary;
 mod wire;
@@ -38,7 +41,8 @@ use crate::terminal::Paper;
 use catalog::Catalog;
 use conversation::{AtEnd, Conversation, Manner, Style};
 use discovery::DiscoveryError;
-use entry::{FailureKind, VERSION, What};
+use entry::{FailureKind, What};
+use form::VERSION;
 use input::Typed;
 use journal::{Form, Journal, Printer};
 use prompt::Prompt;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use super::entry::{Entry, EntryError, What};
+use super::entry::{Entry, What};
+use super::form::EntryError;
 use super::input::{self, Asked, Typed};
 use super::journal::Journal;
 

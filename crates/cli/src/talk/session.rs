@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heliostat_client::{BuildError, Event, Events, HubProxy, InvokeError, NameError, Restart};
-use heliostat_client::{ConnectionError, RequestError, State};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use heliostat_client::{BuildError, ConnectionError, Events, HubProxy, NameError, Restart};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::catalog::Catalog;
-use super::entry::{Failure, FailureKind, What};
+use super::entry::What;
+use super::hearing::told;
+use super::invocation::invoke;
 use super::wire::Wire;
 use crate::reach::{Endpoint, Reach, TransportChoice};
 
@@ -227,118 +226,4 @@ impl Session {
 
 fn join(connection: &Wire, catalog: &Catalog) -> Result<Vec<HubProxy>, SessionError> {
     catalog.names().map(|name| connection.hub(name)).collect()
-}
-
-/// Calls a method and says why if there is no result.
-pub(crate) async fn invoke(
-    hub: &HubProxy,
-    method: &str,
-    arguments: Vec<Box<RawValue>>,
-    timeout: Option<Duration>,
-    progress: impl FnMut(Box<RawValue>),
-) -> Result<Box<RawValue>, Failure> {
-    let call = hub.invoke_with_progress::<Box<RawValue>, Box<RawValue>>(method, arguments, progress);
-    let result = match timeout {
-        None => call.await,
-        Some(timeout) => tokio::time::timeout(timeout, call).await.map_err(|_| Failure {
-            kind: FailureKind::Timeout,
-            message: format!("no answer in {timeout:?}; the method may be running all the same"),
-            data: None,
-        })?,
-    };
-    result.map_err(|error| failure(&error))
-}
-
-fn failure(error: &InvokeError) -> Failure {
-    let kind = if matches!(error, InvokeError::Failed { .. } | InvokeError::Hub { .. }) {
-        FailureKind::Hub
-    } else if matches!(error, InvokeError::Late) {
-        FailureKind::Timeout
-    } else if let InvokeError::Request(error) = error {
-        kind_of(error)
-    } else {
-        FailureKind::Connection
-    };
-    let data = if let InvokeError::Hub { data, .. } = error { data.clone() } else { None };
-    Failure { kind, message: error.to_string(), data }
-}
-
-/// Whether the server does not let us in, or the connection is at fault.
-fn kind_of(error: &RequestError) -> FailureKind {
-    if matches!(error, RequestError::Status { status: 401 | 403, .. }) {
-        FailureKind::Refused
-    } else {
-        FailureKind::Connection
-    }
-}
-
-/// The kind of failure behind a start that failed.
-pub(crate) fn start_failure(error: &ConnectionError) -> Failure {
-    let refused = error.causes().iter().any(|cause| kind_of(&cause.error) == FailureKind::Refused);
-    let kind = if refused { FailureKind::Refused } else { FailureKind::Connection };
-    Failure { kind, message: error.to_string(), data: None }
-}
-
-/// What came from the server, as far as it is not the answer to a call, which has an entry of its own.
-#[derive(Deserialize)]
-struct Received {
-    #[serde(rename = "H")]
-    hub: Option<String>,
-    #[serde(rename = "M")]
-    method: Option<String>,
-    #[serde(rename = "A")]
-    arguments: Option<Vec<Box<RawValue>>>,
-}
-
-/// The answer to a call, or progress of one. Its other members have names of calls and mean something else.
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(rename = "I")]
-    _id: IgnoredAny,
-}
-
-fn told(connection: &Wire, event: Event) -> Option<What> {
-    Some(match event {
-        Event::StateChanged { to, .. } => What::State(name_of(to).to_owned()),
-        Event::Received(message) => received(message.json())?,
-        Event::ConnectionSlow => What::Slow,
-        Event::Reconnected | Event::Restarted => connected(connection),
-        Event::Error(error) => What::Error(error.to_string()),
-        Event::Closed { error } => What::Closed { error: error.map(|error| error.to_string()) },
-        Event::Restarting { attempt, after } => {
-            What::Error(format!("starts again in {after:?}, attempt {attempt}"))
-        }
-        // Both are told by the state that they come with.
-        Event::Starting | Event::Reconnecting => return None,
-        _ => return None,
-    })
-}
-
-fn received(json: &str) -> Option<What> {
-    if serde_json::from_str::<Answer>(json).is_ok() {
-        return None;
-    }
-    match serde_json::from_str(json) {
-        Ok(Received { hub: Some(hub), method: Some(method), arguments }) => {
-            Some(What::Message { hub, method, arguments: arguments.unwrap_or_default() })
-        }
-        _ => RawValue::from_string(json.to_owned()).ok().map(What::Raw),
-    }
-}
-
-/// The entry about a connection that can be used.
-pub(crate) fn connected(connection: &Wire) -> What {
-    What::Connected {
-        id: connection.connection_id().unwrap_or_default(),
-        transport: connection.transport().map_or("", |kind| kind.as_str()).to_owned(),
-    }
-}
-
-pub(crate) const fn name_of(state: State) -> &'static str {
-    match state {
-        State::Connecting => "connecting",
-        State::Connected => "connected",
-        State::Reconnecting => "reconnecting",
-        State::Disconnected => "disconnected",
-    }
 }

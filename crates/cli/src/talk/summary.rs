@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::session::{Session, name_of};
+use super::hearing::name_of;
+use super::session::Session;
 
 /// What `.info` shows.
 pub(crate) fn connection(session: &Session) -> String {
