@@ -45,6 +45,11 @@ pub(crate) fn told(connection: &Wire, event: Event) -> Option<What> {
 }
 
 fn received(json: &str) -> Option<What> {
+    let raw = || RawValue::from_string(json.to_owned()).ok().map(What::Raw);
+    // A list would be read as the members in their order.
+    if !json.trim_start().starts_with('{') {
+        return raw();
+    }
     if serde_json::from_str::<Answer>(json).is_ok() {
         return None;
     }
@@ -52,7 +57,7 @@ fn received(json: &str) -> Option<What> {
         Ok(Received { hub: Some(hub), method: Some(method), arguments }) => {
             Some(What::Message { hub, method, arguments: arguments.unwrap_or_default() })
         }
-        _ => RawValue::from_string(json.to_owned()).ok().map(What::Raw),
+        _ => raw(),
     }
 }
 
