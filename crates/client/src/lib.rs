@@ -4,6 +4,40 @@
 //! rules with ([`heliostat_proto::connection::client`]): negotiate, try webSockets, serverSentEvents and longPolling in
 //! turn, watch the keep-alives, come back without losing a message, give up in time.
 //!
+//! ```
+//! use heliostat_client::HubConnection;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # struct ChatHub;
+//! # #[heliostat::hub]
+//! # impl ChatHub {
+//! #     fn say(&self, caller: heliostat::Caller, text: String) -> Result<usize, heliostat::SendError> {
+//! #         caller.invoke("said", ("you", &text))?;
+//! #         Ok(text.len())
+//! #     }
+//! # }
+//! # let server = heliostat::Server::builder().hub(ChatHub).build()?;
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("http://{}/signalr", listener.local_addr()?);
+//! # let app = axum::Router::new().fallback_service(server.service());
+//! # tokio::spawn(async move { axum::serve(listener, app).await });
+//! let connection = HubConnection::builder(&url).build()?;
+//! let chat = connection.hub("ChatHub")?;
+//! chat.on("said", |who: String, text: String| println!("{who}: {text}"));
+//! connection.start().await?;
+//!
+//! let letters: usize = chat.invoke("say", ("hello",)).await?;
+//! assert_eq!(letters, 5);
+//! connection.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A hub's methods can be a trait, and so can the functions that it calls: see [`hub_proxy`] and [`hub_client`]. Whoever
+//! comes from .NET finds everything by its old name in
+//! [a table](https://github.com/heliostat/heliostat/blob/main/docs/dotnet-client.md).
+//!
 //! # What a connection promises
 //! * A start is answered exactly once. After it, [`Event::Closed`] comes exactly once and last, whatever happens.
 //! * Messages come in the order in which the server sent them, each once, also across reconnects.
@@ -12,6 +46,11 @@
 //!   waits, read a [`Listener`] or [`Events`] in a task of your own.
 //! * What a slow application has not taken is bounded ([`Queue`]).
 //! * Dropping the connection ends everything it has started.
+//!
+//! # What it does not do
+//! * It is no client of ASP.NET *Core* SignalR, whose protocol is another; it says so when it meets such a server.
+//! * A plain `http` proxy that does not let WebSockets through is not noticed as such: the next transport is tried.
+//!   Proxies tunnel `https`, so there all transports work.
 
 mod address;
 mod audience;

@@ -19,3 +19,4 @@ mod proxy;
 mod secure;
 mod settings;
 mod site;
+mod typed;
