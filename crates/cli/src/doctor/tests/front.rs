@@ -11,7 +11,8 @@ use tower_service::Service as _;
 
 use crate::listener::{Limits, Listener};
 
-pub(super) const KEEP_ALIVE: Duration = Duration::from_millis(300);
+/// Long enough that a busy machine does not look like a slow server.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// One thing that goes wrong on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl QuietHub {}
 /// A server in order.
 pub(super) fn server(keep_alive: KeepAlive, options: EndpointOptions) -> Server {
     let timeouts = Timeouts::unchecked_for_tests(Duration::from_secs(12), keep_alive, Duration::from_secs(5))
-        .with_transport_connect(Duration::from_secs(1))
+        .with_transport_connect(Duration::from_secs(3))
         .unwrap();
     Server::builder().timeouts(timeouts).hub(QuietHub).map_hubs("/signalr", options).build().unwrap()
 }
@@ -165,7 +166,7 @@ async fn relay(client: TcpStream, upstream: TcpStream, fault: Fault) {
         let (mut held, mut is_silent) = (Vec::new(), false);
         let mut buffer = [0; 4096];
         loop {
-            let limit = if fault == Fault::Cuts { KEEP_ALIVE / 2 } else { Duration::from_secs(30) };
+            let limit = if fault == Fault::Cuts { KEEP_ALIVE * 3 / 4 } else { Duration::from_secs(30) };
             let read = tokio::time::timeout(limit, from_server.read(&mut buffer)).await;
             let Ok(Ok(read @ 1..)) = read else { break };
             let bytes = &buffer[..read];
