@@ -31,6 +31,24 @@ const USER_AGENT: &str = concat!("heliostat-client/", env!("CARGO_PKG_VERSION"))
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// Settings of a connection that is not there yet. See [`HubConnection::builder`] and [`Connection::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use heliostat_client::{Backoff, HubConnection, InFlight, Restart, Transport, TransportKind};
+///
+/// # async fn ask_for_a_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+/// let connection = HubConnection::builder("https://example.com/signalr")
+///     .query("room", "lobby")
+///     .bearer_token(ask_for_a_token)
+///     .transport(Transport::Order(vec![TransportKind::WebSockets, TransportKind::LongPolling]))
+///     .call_timeout(Duration::from_secs(30))
+///     .in_flight(InFlight::Repeat)
+///     .restart(Restart::WithBackoff(Backoff::default()))
+///     .build()?;
+/// # Ok::<_, heliostat_client::BuildError>(())
+/// ```
 #[must_use = "nothing exists until it is built"]
 pub struct Builder<C> {
     url: String,

@@ -103,6 +103,8 @@ struct Driver {
     news: mpsc::Receiver<(LinkId, News)>,
     reporters: mpsc::Sender<(LinkId, News)>,
     requests: JoinSet<Done>,
+    /// Requests that carry messages of the application. They end with the connection.
+    sends: JoinSet<Done>,
     /// What failed since the connection last worked, the latest last.
     causes: Vec<Cause>,
     starting: Vec<oneshot::Sender<Result<(), ConnectionError>>>,
@@ -135,6 +137,7 @@ pub(crate) fn spawn(shared: &Arc<Shared>) -> mpsc::UnboundedSender<Command> {
         news,
         reporters,
         requests: JoinSet::new(),
+        sends: JoinSet::new(),
         causes: Vec::new(),
         starting: Vec::new(),
         stopping: Vec::new(),
@@ -182,6 +185,7 @@ impl Driver {
                 command.map_or(Happening::Abandoned, Happening::Command)
             }
             Some(Ok(done)) = self.requests.join_next() => Happening::Done(done),
+            Some(Ok(done)) = self.sends.join_next() => Happening::Done(done),
             Ok(_) = self.notices.reserve(), if !self.backlog.is_empty() => Happening::Room,
             Some((link, news)) = self.news.recv(), if reads => Happening::News(link, news),
             () = at(tick.map(Instant::from_std)) => Happening::Tick,

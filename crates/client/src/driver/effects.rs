@@ -151,6 +151,7 @@ impl Driver {
     fn closed(&mut self) {
         self.shared.calls.lose();
         self.lines.clear();
+        self.sends.abort_all();
         self.ping = None;
         self.shared.status().offer = None;
         let error = self.verdict.take();
@@ -242,7 +243,7 @@ impl Driver {
                     self.shared.calls.sent(id, &outgoing.text);
                 }
                 let session = self.session.clone();
-                self.requests.spawn(async move {
+                self.sends.spawn(async move {
                     let Outgoing { text, whose, permit } = outgoing;
                     let answer = session.send(kind, &text).await;
                     drop(permit);
