@@ -3,8 +3,17 @@
 //! Publishing goes through all of them under the topic's lock, so the handles lie side by side. A key stays valid
 //! while its reader stays, wherever the handle moves: `places[key]` says where it lies.
 
+/// Most topics are one connection's own, so one reader needs no more than its place in the topic.
 #[derive(Debug)]
-pub(crate) struct Readers<S> {
+pub(crate) enum Readers<S> {
+    Nobody,
+    /// Under the key 0.
+    One(S),
+    Several(Box<Several<S>>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Several<S> {
     handles: Vec<Handle<S>>,
     places: Vec<Place>,
     /// The head of the chain of free places.
@@ -29,10 +38,56 @@ pub(crate) struct ReaderKey(usize);
 
 impl<S> Readers<S> {
     pub(crate) const fn new() -> Self {
-        Self { handles: Vec::new(), places: Vec::new(), free: None }
+        Self::Nobody
     }
 
     pub(crate) fn insert(&mut self, reader: S) -> ReaderKey {
+        match std::mem::replace(self, Self::Nobody) {
+            Self::Nobody => {
+                *self = Self::One(reader);
+                ReaderKey(0)
+            }
+            Self::One(first) => {
+                let mut several = Box::new(Several { handles: Vec::new(), places: Vec::new(), free: None });
+                several.insert(first);
+                let key = several.insert(reader);
+                *self = Self::Several(several);
+                key
+            }
+            Self::Several(mut several) => {
+                let key = several.insert(reader);
+                *self = Self::Several(several);
+                key
+            }
+        }
+    }
+
+    /// Takes the reader out. `None` is for a key that was used up already, which cannot be written.
+    pub(crate) fn remove(&mut self, key: ReaderKey) -> Option<S> {
+        match std::mem::replace(self, Self::Nobody) {
+            Self::Nobody => None,
+            Self::One(reader) if key == ReaderKey(0) => Some(reader),
+            Self::One(reader) => {
+                *self = Self::One(reader);
+                None
+            }
+            Self::Several(mut several) => {
+                let reader = several.remove(key);
+                if !several.handles.is_empty() {
+                    *self = Self::Several(several);
+                }
+                reader
+            }
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        matches!(self, Self::Nobody)
+    }
+}
+
+impl<S> Several<S> {
+    fn insert(&mut self, reader: S) -> ReaderKey {
         let place = Place::Taken { at: self.handles.len() };
         let key = match self.free {
             Some(key) => {
@@ -53,8 +108,7 @@ impl<S> Readers<S> {
         ReaderKey(key)
     }
 
-    /// Takes the reader out. `None` is for a key that was used up already, which cannot be written.
-    pub(crate) fn remove(&mut self, ReaderKey(key): ReaderKey) -> Option<S> {
+    fn remove(&mut self, ReaderKey(key): ReaderKey) -> Option<S> {
         let place = self.places.get_mut(key)?;
         let Place::Taken { at } = *place else { return None };
         *place = Place::Free { next: self.free };
@@ -65,20 +119,19 @@ impl<S> Readers<S> {
         {
             *place = Place::Taken { at };
         }
-        if self.handles.is_empty() {
-            *self = Self::new();
-        }
         Some(reader)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.handles.is_empty()
     }
 }
 
 impl<S: Clone> Readers<S> {
     pub(crate) fn clone_into(&self, wake: &mut Vec<S>) {
-        wake.extend(self.handles.iter().map(|handle| handle.reader.clone()));
+        match self {
+            Self::Nobody => {}
+            Self::One(reader) => wake.push(reader.clone()),
+            Self::Several(several) => {
+                wake.extend(several.handles.iter().map(|handle| handle.reader.clone()));
+            }
+        }
     }
 }
 
@@ -117,7 +170,7 @@ mod tests {
         for key in keys {
             readers.remove(key);
         }
-        assert_eq!((readers.handles.capacity(), readers.places.capacity()), (0, 0));
+        assert!(matches!(readers, Readers::Nobody));
     }
 
     proptest! {

@@ -55,6 +55,10 @@ impl<P> Store<P> {
 
     pub(crate) fn push(&mut self, message: Message<P>) {
         self.bytes += message.cost;
+        if self.kept.capacity() == 0 {
+            // Most topics are one connection's own and seldom hold more than one.
+            self.kept.reserve_exact(1);
+        }
         self.kept.push_back(message);
     }
 

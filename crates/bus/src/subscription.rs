@@ -83,7 +83,9 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
             Start::After(_) | Start::Unknown => (head, Some(Gap::UnknownCursor)),
         };
         let returns = matches!(start, Start::After(_)) && start_gap.is_none();
-        let mut subscription = Self { shared, reader, position, joined: Vec::new(), lost: 0, start_gap };
+        let topics = topics.into_iter();
+        let joined = Vec::with_capacity(topics.size_hint().0);
+        let mut subscription = Self { shared, reader, position, joined, lost: 0, start_gap };
         for name in topics {
             let Some(found) = subscription.join(&name) else { continue };
             // Only who was there before can have missed what a topic kept before.
