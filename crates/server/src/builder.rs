@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     application::Application,
     connection::{HeartbeatTask, Registry},
+    encoded::{Command, Outgoing},
     endpoint::EndpointOptions,
     http::request::Request,
     hub::{Authorize, Hub, HubApplication, HubRegistry, HubRegistryError, PipelineModule},
@@ -240,6 +241,7 @@ impl ServerBuilder {
             counters: Counters::default(),
             user_ids: self.user_ids,
             on_lost: self.on_lost,
+            initialize: Arc::new(Outgoing::Command(Command::Initialize)),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             runtime: OnceLock::new(),

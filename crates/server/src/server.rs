@@ -64,6 +64,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) user_ids: UserIds,
     pub(crate) on_lost: Option<LossHook>,
+    /// The one command that every connection gets.
+    pub(crate) initialize: Arc<Outgoing>,
     /// Cancelled when the server begins to be emptied.
     pub(crate) draining: CancellationToken,
     /// Cancelled when the server begins to shut down.

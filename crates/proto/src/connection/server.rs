@@ -186,7 +186,12 @@ impl ServerConnection {
 
     /// What to do next, until there is nothing left.
     pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if self.effects.is_empty() {
+            // There are many machines, and most of them rest.
+            self.effects = VecDeque::new();
+        }
+        effect
     }
 
     /// When to call `handle(Input::Tick, …)` if nothing happens before.

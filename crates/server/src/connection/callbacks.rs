@@ -4,20 +4,28 @@
 //! order: connected finishes before reconnected begins, disconnected is last. A panic in a callback is that callback's failure
 //! and nobody else's.
 
-use std::{fmt, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use super::line::{Line, Turn};
 use crate::{failure::Failure, trace};
 
 /// The callbacks of one connection that are due or running.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Callbacks {
     line: Line<Callback>,
-    /// What came of `connected`, for `/start` and for whatever must not overtake it.
-    connected: watch::Sender<Outcome>,
+    /// What came of `connected`, for `/start` and for whatever must not overtake it. An [`Outcome`].
+    connected: AtomicU8,
+    finished: Notify,
 }
 
 /// A callback that is due, not yet begun.
@@ -48,9 +56,23 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-impl Default for Callbacks {
-    fn default() -> Self {
-        Self { line: Line::default(), connected: watch::Sender::new(Outcome::NotDue) }
+impl Outcome {
+    const fn of(number: u8) -> Self {
+        match number {
+            1 => Self::Pending,
+            2 => Self::Succeeded,
+            3 => Self::Failed,
+            _ => Self::NotDue,
+        }
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::NotDue => 0,
+            Self::Pending => 1,
+            Self::Succeeded => 2,
+            Self::Failed => 3,
+        }
     }
 }
 
@@ -58,7 +80,7 @@ impl Callbacks {
     /// Puts a callback behind those that are due already. It runs on its own task.
     pub(crate) fn push(self: &Arc<Self>, callback: Callback) {
         if matches!(callback, Callback::Connected(_)) {
-            self.connected.send_replace(Outcome::Pending);
+            self.set_outcome(Outcome::Pending);
         }
         match self.line.push(callback) {
             Turn::Mine => _ = tokio::spawn(Arc::clone(self).run()),
@@ -68,14 +90,28 @@ impl Callbacks {
 
     /// Waits until `connected`, if it is due, has finished, and says whether it failed.
     pub(crate) async fn connected(&self) -> Outcome {
-        let mut outcome = self.connected.subscribe();
-        // The sender lives in `self`, so waiting cannot fail; if it did there would be nothing to wait for.
-        outcome.wait_for(|outcome| *outcome != Outcome::Pending).await.map_or(Outcome::NotDue, |found| *found)
+        loop {
+            // Made before the outcome is looked at: it hears of every change after that.
+            let finished = self.finished.notified();
+            match self.outcome() {
+                Outcome::Pending => finished.await,
+                outcome @ (Outcome::NotDue | Outcome::Succeeded | Outcome::Failed) => return outcome,
+            }
+        }
     }
 
     /// Whether `connected` is due or running.
     pub(crate) fn is_connecting(&self) -> bool {
-        *self.connected.borrow() == Outcome::Pending
+        self.outcome() == Outcome::Pending
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome::of(self.connected.load(Ordering::Acquire))
+    }
+
+    fn set_outcome(&self, outcome: Outcome) {
+        self.connected.store(outcome.number(), Ordering::Release);
+        self.finished.notify_waiters();
     }
 
     async fn run(self: Arc<Self>) {
@@ -86,7 +122,7 @@ impl Callbacks {
                         Ok(()) => Outcome::Succeeded,
                         Err(_) => Outcome::Failed,
                     };
-                    self.connected.send_replace(outcome);
+                    self.set_outcome(outcome);
                 }
                 Callback::Other(work) => _ = finish(work).await,
             }

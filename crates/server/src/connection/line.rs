@@ -59,6 +59,8 @@ impl<T> Line<T> {
         let next = queue.due.pop_front();
         if next.is_none() {
             queue.progress = Progress::Still;
+            // Most lines move once or twice in their life; their room is worth more than the next allocation.
+            queue.due = VecDeque::new();
         }
         next
     }

@@ -185,7 +185,7 @@ impl Receive<'_> {
     }
 }
 
-/// Runs a WebSocket from its handshake to its end.
+/// Takes a WebSocket over from HTTP.
 async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: OnUpgrade) {
     match upgrade.await {
         Ok(upgraded) => {
@@ -193,7 +193,8 @@ async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: OnUpgrade) {
                 tokio::spawn(initialize_when_connected(Arc::clone(&link)));
             }
             let max = link.core.settings.max_incoming_message;
-            web_sockets::carry(link, upgraded, max).await;
+            // A task of its own: this one has room for the upgrade, which an idle socket need not keep.
+            tokio::spawn(web_sockets::carry(link, upgraded, max));
         }
         Err(error) => {
             trace::transport_refused(link.kind, link.record.id, error);
