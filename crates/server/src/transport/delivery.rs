@@ -3,7 +3,7 @@
 //! The fast path is one message and nothing else to say: its frame is shared by all readers (see [`crate::encoded`]). Everything
 //! else is built here: several messages in one response, `S`, `G` with the cursor that goes with it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use heliostat_bus::{Cursor, Delivery, Epoch, Position, Subscription, TopicName};
@@ -12,10 +12,10 @@ use heliostat_proto::{
     id::ConnectionId,
 };
 
-use super::{Framing, Link, LinkSeed};
+use super::{Framing, Link, LinkSeed, link::More, shared_batch::shared};
 use crate::{
     connection::Record,
-    encoded::{Acknowledge, Command, Encoded, Outgoing},
+    encoded::{Acknowledge, Command, Encoded, Format, Outgoing},
     lost::{LossCause, LostCount},
     protect::GroupsToken,
     server::Core,
@@ -26,9 +26,14 @@ const STREAMING_BATCH: usize = 10;
 /// Messages in one answer to a poll (CP-153).
 const POLL_BATCH: usize = 5000;
 /// A batch buffer that grew beyond this is given back when it is empty.
-const KEEP_BATCH: usize = 16;
+const KEEP_BATCH: usize = 64;
 
 type Batch = Vec<Delivery<Arc<Outgoing>>>;
+
+thread_local! {
+    /// Where batches are put together; one for all readers of a thread, taken out while it is in use.
+    static BATCH: Cell<Batch> = const { Cell::new(Vec::new()) };
+}
 
 /// One transport connection's place in the log, and what it still has to say about itself.
 #[derive(Debug)]
@@ -41,7 +46,6 @@ pub(crate) struct Reader {
     groups: GroupsRead,
     initializes: Initializes,
     news: News,
-    batch: Batch,
     /// Whether the next batch may tell of losses that nobody counted.
     hindsight: Hindsight,
 }
@@ -109,7 +113,6 @@ impl Reader {
             groups: GroupsRead { prefix: seed.group_prefix, names: seed.groups.iter().cloned().collect() },
             initializes: seed.initializes,
             news: News::default(),
-            batch: Vec::new(),
             hindsight: Hindsight::Blurred,
         }
     }
@@ -145,8 +148,8 @@ impl Reader {
         GroupsRead { prefix: self.groups.prefix, names: std::mem::take(&mut self.groups.names) }
     }
 
-    /// The next response with something in it, framed; `None` when all has been said.
-    pub(crate) fn next(&mut self, core: &Arc<Core>, record: &Arc<Record>) -> Option<Bytes> {
+    /// The next response with something in it, framed; `None` when all has been said. Says when there is no `more` behind it.
+    pub(crate) fn next(&mut self, core: &Arc<Core>, record: &Arc<Record>, more: &mut More) -> Option<Bytes> {
         let limit = match self.framing {
             Framing::LongPolling | Framing::Jsonp(_) => POLL_BATCH,
             Framing::WebSocket
@@ -155,20 +158,22 @@ impl Reader {
             | Framing::ForeverFrame(_)
             | Framing::ForeverFrameChunks => STREAMING_BATCH,
         };
+        let mut batch = BATCH.take();
         loop {
-            let mut batch = std::mem::take(&mut self.batch);
             let taken = self.subscription.take(limit, &mut batch);
             let hindsight = std::mem::replace(&mut self.hindsight, Hindsight::Clear);
             if taken.lost > 0 {
                 record.lost(core, self.loss(hindsight, taken.lost));
             }
             let response = self.respond(core, &batch);
-            let took = batch.len();
             batch.clear();
-            if took <= KEEP_BATCH {
-                self.batch = batch;
-            }
             if response.is_some() || !taken.more {
+                if batch.capacity() <= KEEP_BATCH {
+                    BATCH.set(batch);
+                }
+                if !taken.more {
+                    *more = More::No;
+                }
                 return response;
             }
         }
@@ -203,22 +208,33 @@ impl Reader {
         let response = match (count, only) {
             (0, _) if self.news.is_empty() => None,
             (1, Some(only)) if self.news.is_empty() => Some(self.single(only)),
-            _ => {
-                let messages: Vec<&Encoded> = batch
-                    .iter()
-                    .filter_map(|delivery| match &*delivery.payload {
-                        Outgoing::Message(message) if message.is_for(self.connection) => Some(message),
-                        Outgoing::Message(_) | Outgoing::Command(_) => None,
-                    })
-                    .collect();
-                Some(self.build(core, last.position, LastWord::Nothing, &messages))
-            }
+            (count, _) if count == batch.len() && self.news.is_empty() => Some(match self.shared_format() {
+                Some(format) => shared(format, batch, || self.several(core, batch, last.position)),
+                None => self.several(core, batch, last.position),
+            }),
+            _ => Some(self.several(core, batch, last.position)),
         };
         // Only now has the change taken effect *and* found its way into a response.
         if let Some(acknowledge) = acknowledge {
             _ = acknowledge.try_send(());
         }
         response
+    }
+
+    fn several(&mut self, core: &Core, batch: &Batch, at: Position) -> Bytes {
+        let messages: Vec<&Encoded> = batch
+            .iter()
+            .filter_map(|delivery| match &*delivery.payload {
+                Outgoing::Message(message) if message.is_for(self.connection) => Some(message),
+                Outgoing::Message(_) | Outgoing::Command(_) => None,
+            })
+            .collect();
+        self.build(core, at, LastWord::Nothing, &messages)
+    }
+
+    /// Under which format a response is shared with others, unless it says something of its own.
+    fn shared_format(&self) -> Option<Format> {
+        self.framing.shared_format().filter(|_| self.long_poll_delay.is_none())
     }
 
     fn carry_out(&mut self, command: &Command) -> Option<Acknowledge> {
@@ -260,7 +276,7 @@ impl Reader {
             encode_response(&mut json, &self.head(&cursor), std::iter::once(message.json()));
             self.framing.framed(&json)
         };
-        match self.framing.shared_format().filter(|_| self.long_poll_delay.is_none()) {
+        match self.shared_format() {
             Some(format) => message.frame(format, build),
             None => build(),
         }

@@ -382,7 +382,7 @@ mod tests {
             let seen = read(&mut Incoming::new(Some(1000)), bytes.chunks(cut));
             let texts: Vec<_> = seen.iter().filter_map(|seen| match seen {
                 Seen::Text(text) => Some(text.clone()),
-                _ => None,
+                Seen::Ping(_) | Seen::Pong | Seen::Close(_) | Seen::Refused(_) => None,
             }).collect();
             prop_assert_eq!(texts, messages.iter().map(|(text, _)| text.clone()).collect::<Vec<_>>());
             prop_assert_eq!(seen, read(&mut Incoming::new(Some(1000)), [&bytes[..]]));

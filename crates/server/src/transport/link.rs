@@ -32,7 +32,6 @@ use super::{
 use crate::{
     application::{Admission, Context},
     connection::Record,
-    encoded::{Command, Outgoing},
     http::request::Request,
     lost::{LossCause, LostCount},
     server::Core,
@@ -194,7 +193,7 @@ impl Link {
 
     /// Asks, through the log, that the next response say `S` (CP-102).
     pub(crate) fn publish_initialize(&self) {
-        let command = Arc::new(Outgoing::Command(Command::Initialize));
+        let command = Arc::clone(&self.core.initialize);
         self.core.publish_payload(&topic::of_connection(self.record.id), command);
     }
 
@@ -235,7 +234,7 @@ impl Link {
 
     /// Whether a ping is due; asked once.
     pub(crate) fn takes_ping(&self) -> bool {
-        self.ping_due.swap(false, Ordering::AcqRel)
+        self.ping_due.load(Ordering::Relaxed) && self.ping_due.swap(false, Ordering::AcqRel)
     }
 
     /// The server wants this transport connection to end, for the first reason that is given.
@@ -287,10 +286,14 @@ impl Link {
     pub(crate) fn due(&self) -> Due {
         let mut first: Option<Bytes> = None;
         let mut joined = BytesMut::new();
-        let (mut says, mut end) = (Says::Nothing, End::No);
-        let mut more = More::Yes;
+        let (mut says, mut end, mut more) = (Says::Nothing, End::No, More::Yes);
+        let mut reader = self.lock_reader();
         while more == More::Yes && joined.len() < JOIN_UP_TO {
-            match self.step() {
+            let step = match reader.as_mut() {
+                Some(reader) => self.advance(reader, &mut more),
+                None => Step::End,
+            };
+            match step {
                 Step::Send(bytes) => {
                     join(&mut first, &mut joined, bytes);
                     says = Says::Something;
@@ -304,6 +307,9 @@ impl Link {
                 Step::Wait => more = More::No,
             }
         }
+        if let Some(reader) = reader.as_ref() {
+            self.record.has_read(reader.position());
+        }
         Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, says, end, more }
     }
 
@@ -311,6 +317,13 @@ impl Link {
     pub(crate) fn step(&self) -> Step {
         let mut reader = self.lock_reader();
         let Some(reader) = reader.as_mut() else { return Step::End };
+        let step = self.advance(reader, &mut More::Yes);
+        self.record.has_read(reader.position());
+        step
+    }
+
+    /// The next thing to send, and whether it is worth while to ask again at once.
+    fn advance(&self, reader: &mut Reader, more: &mut More) -> Step {
         if let Some(ending) = self.ending.get() {
             let last = match ending {
                 LinkEnd::Ordered(ending) => self.last_word(reader, *ending),
@@ -318,16 +331,15 @@ impl Link {
             };
             return last.map_or(Step::End, Step::SendAndEnd);
         }
-        let next = reader.next(&self.core, &self.record);
-        self.record.has_read(reader.position());
-        match next {
-            Some(bytes) => Step::Send(bytes),
-            None if self.keep_alive_due.swap(false, Ordering::AcqRel) => reader
-                .framing()
-                .keep_alive()
-                .map_or(Step::Wait, |bytes| Step::KeepAlive(Bytes::from_static(bytes))),
-            None => Step::Wait,
+        if let Some(bytes) = reader.next(&self.core, &self.record, more) {
+            // What says something keeps a client alive as well.
+            self.keep_alive_due.store(false, Ordering::Relaxed);
+            return Step::Send(bytes);
         }
+        let is_due =
+            self.keep_alive_due.load(Ordering::Relaxed) && self.keep_alive_due.swap(false, Ordering::AcqRel);
+        let keep_alive = reader.framing().keep_alive().filter(|_| is_due);
+        keep_alive.map_or(Step::Wait, |bytes| Step::KeepAlive(Bytes::from_static(bytes)))
     }
 
     /// What a client must still hear when its transport connection ends.

@@ -13,6 +13,7 @@ mod incoming;
 mod io;
 mod link;
 pub(crate) mod response_body;
+mod shared_batch;
 mod socket;
 pub(crate) mod streams;
 pub(crate) mod turn;

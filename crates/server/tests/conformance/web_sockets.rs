@@ -229,3 +229,33 @@ async fn a_client_whose_line_is_open_but_who_answers_nothing_is_given_up() {
     let mut living = connected(&site).await;
     assert!(living.during(Duration::from_secs(600)).await.iter().all(|heard| *heard == Heard::KeepAlive));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_together_is_passed_on_together_and_in_order() {
+    let (site, _) = stage();
+    let (mut reader, mut sender) = (connected(&site).await, connected(&site).await);
+    for number in 0..16 {
+        sender.send(&format!("others {number}")).await;
+    }
+    let (mut sizes, mut came) = (Vec::new(), Vec::new());
+    while came.len() < 16 {
+        let messages = reader.messages(1).await;
+        sizes.push(messages.len());
+        came.extend(messages.iter().map(|message| message.as_str().unwrap().parse::<u32>().unwrap()));
+    }
+    assert_eq!(came, (0..16).collect::<Vec<_>>());
+    assert_eq!(sizes, [10, 6], "as many in one response as a response may have");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_and_sends_in_one_breath_hears_it() {
+    let (site, _) = stage();
+    let (mut channel, mut other) = (connected(&site).await, connected(&site).await);
+    other.send("join room").await;
+    other.until("G").await;
+    for order in ["others before", "join room", "group room hello", "others after"] {
+        channel.send(order).await;
+    }
+    assert_eq!(channel.messages(1).await, ["hello"]);
+    assert_eq!(other.messages(3).await, ["before", "hello", "after"]);
+}
