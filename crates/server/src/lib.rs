@@ -47,6 +47,8 @@ mod persistent_connection;
 mod protect;
 mod server;
 mod settings;
+#[cfg(test)]
+mod sizes;
 mod topic;
 mod trace;
 mod transport;

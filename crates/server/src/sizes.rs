@@ -1,0 +1,40 @@
+//! What an idle WebSocket consists of, in bytes on the heap, and the limit that each part has to keep.
+//!
+//! The kernel's part (two sockets' buffers) comes on top, and the allocator's rounding. `tests/memory.rs` measures the sum.
+
+use std::future::Future;
+
+use crate::{
+    connection::{Callbacks, Record},
+    http::request::Request,
+    transport::{Link, Reader, web_sockets},
+};
+
+/// The reference counts in front of what is shared.
+const SHARED: usize = 2 * size_of::<usize>();
+/// What tokio adds to a future to make it a task, rounded up to cache lines.
+const TASK: usize = 160;
+
+fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+    size_of::<F>()
+}
+
+#[test]
+fn hot_types_stay_small() {
+    let table = [
+        ("the SignalR connection: machine, history, who owns it", SHARED + size_of::<Record>(), 528),
+        ("its lifetime callbacks", SHARED + size_of::<Callbacks>(), 112),
+        (
+            "the transport connection, with its place in the log and its socket",
+            SHARED + size_of::<Link>(),
+            464,
+        ),
+        ("of that: the place in the log", size_of::<Option<Reader>>(), 192),
+        ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
+        ("the task that carries it", TASK + size_of_future(web_sockets::carry), 272),
+    ];
+    let report: Vec<_> =
+        table.iter().map(|(what, size, limit)| format!("{size:5} of {limit:5}  {what}")).collect();
+    let grown = table.iter().any(|(_, size, limit)| size > limit);
+    assert!(!grown, "a type of which there is one per connection has grown:\n{}", report.join("\n"));
+}
