@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use heliostat_client::State;
+use heliostat_client::{Restart, State};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -160,8 +160,9 @@ impl Conversation {
         if let What::Error(error) = what {
             self.tell(error);
         } else if let What::Closed { error } = what {
-            self.course.closed = true;
-            if error.is_some() {
+            let comes_back = self.course.began && self.session.plan().restart != Restart::Never;
+            self.course.closed = !comes_back;
+            if error.is_some() && !comes_back {
                 self.course.failed.get_or_insert(FailureKind::Connection);
             }
             // What was just told as an error need not be told again as the reason.

@@ -36,7 +36,7 @@ pub(crate) fn told(connection: &Wire, event: Event) -> Option<What> {
         Event::Error(error) => What::Error(error.to_string()),
         Event::Closed { error } => What::Closed { error: error.map(|error| error.to_string()) },
         Event::Restarting { attempt, after } => {
-            What::Error(format!("starts again in {after:?}, attempt {attempt}"))
+            What::Error(format!("starts again in {:.1} s, attempt {attempt}", after.as_secs_f64()))
         }
         // Both are told by the state that they come with.
         Event::Starting | Event::Reconnecting => return None,
