@@ -93,3 +93,8 @@ pub use message::Message;
 pub use settings::{Backoff, InFlight, Queue, Restart, Transport, WhenFull};
 pub use stream::{Events, Listener};
 pub use subscription::Subscription;
+
+/// The examples of the README are compiled with the documentation's: here, because they show both ends.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

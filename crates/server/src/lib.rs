@@ -93,8 +93,3 @@ pub use server::{NotMapped, Server};
 pub use settings::{LateReturn, MessageBuffer, Settings};
 pub use transport::response_body::ResponseBody;
 pub use user::User;
-
-/// The examples of the README are compiled with the documentation's.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
