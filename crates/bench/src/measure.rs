@@ -1,5 +1,7 @@
 //! One turn: a server is started, loaded, and ended.
 
+use std::time::Duration;
+
 use heliostat_crank::{Plan, Quiet, Report, Scenario, ServerProcess, Target, run};
 use serde::Serialize;
 
@@ -11,6 +13,9 @@ use crate::{
     row::{Effort, Work},
     subject::Subject,
 };
+
+/// A load tool that is later than this is not given its core: latencies are the machine's then.
+const TOLERABLE_LATENESS: Duration = Duration::from_millis(5);
 
 /// What a budget is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -46,7 +51,7 @@ pub(crate) struct Figures {
     pub(crate) per_second: f64,
     /// Messages that came in one read, on average.
     pub(crate) joined: f64,
-    /// Whether the load tool had no time left, so that rate and latency are its own.
+    /// Whether the load tool had no time left or none of it in time, so that rate and latency are its own.
     pub(crate) is_tools_limit: bool,
     /// What went wrong.
     pub(crate) findings: Vec<String>,
@@ -85,7 +90,7 @@ fn plan(work: &Work, effort: Effort, target: Target) -> Plan {
 impl Figures {
     fn of(report: &Report) -> Self {
         let server = report.server.as_ref();
-        let milliseconds = |latency: std::time::Duration| latency.as_secs_f64() * 1e3;
+        let milliseconds = |latency: Duration| latency.as_secs_f64() * 1e3;
         let connects = report.scenario == Scenario::Connect;
         let rate = if connects { report.connecting.per_second } else { report.messages.per_second };
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
@@ -106,7 +111,8 @@ impl Figures {
                 .map(|after| after.as_secs_f64()),
             per_second: rate,
             joined,
-            is_tools_limit: report.generator.is_some_and(|generator| generator.saturated),
+            is_tools_limit: report.generator.is_some_and(|generator| generator.saturated)
+                || report.lateness.as_ref().is_some_and(|lateness| lateness.p99 > TOLERABLE_LATENESS),
             findings: report.verdict.findings.iter().map(ToString::to_string).collect(),
         }
     }
@@ -124,7 +130,13 @@ impl Figures {
     }
 }
 
-fn microseconds(time: std::time::Duration) -> f64 {
+impl Figure {
+    pub(crate) const fn is_latency(self) -> bool {
+        matches!(self, Self::P50 | Self::P99)
+    }
+}
+
+fn microseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Measures Heliostat against its budgets.
 ///
-/// Exit code 0: every measured row keeps its budget; 2: one does not; 1: something could not be measured.
+/// Exit code 0: every measured row keeps its budget; 2: one does not, or could not be judged; 1: something could not be measured.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Options {
@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// Write everything that was measured to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
-    /// The server's binary; otherwise it is built
+    /// The server's binary; otherwise the one of this repository is built
     #[arg(long, value_name = "FILE")]
     pub(crate) heliostat: Option<PathBuf>,
 }

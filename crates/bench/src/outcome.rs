@@ -50,6 +50,8 @@ pub(crate) enum Verdict {
     Stretch,
     Kept,
     Missed,
+    /// The load tool was the limit, so that a latency says nothing about the server.
+    Unclear,
     /// Something was lost, broken or not measured: no figure makes up for that.
     Failed,
 }
@@ -86,13 +88,18 @@ impl Outcome {
         match found {
             _ if !self.findings().is_empty() => Verdict::Failed,
             None => Verdict::Failed,
+            Some(_) if budget.figure.is_latency() && self.is_tools_limit() => Verdict::Unclear,
             Some(found) if found.median <= budget.stretch => Verdict::Stretch,
             Some(found) if found.median <= budget.most => Verdict::Kept,
             Some(_) => Verdict::Missed,
         }
     }
 
-    /// Whether nothing speaks against the row. What was skipped is neither kept nor missed.
+    fn is_tools_limit(&self) -> bool {
+        self.ours.iter().chain(&self.theirs).any(|figures| figures.is_tools_limit)
+    }
+
+    /// Whether every budget of the row is kept. What was skipped is neither kept nor missed.
     pub(crate) fn is_kept(&self) -> bool {
         let good = |judged: Judged| matches!(judged.verdict, Verdict::Stretch | Verdict::Kept);
         self.skipped.is_some() || self.judged().all(good)
@@ -157,6 +164,15 @@ mod tests {
     fn a_figure_is_judged_by_itself_where_there_is_none() {
         assert_eq!(verdict(&outcome("storm", &[4.9], &[])), Verdict::Stretch);
         assert_eq!(verdict(&outcome("storm", &[31.0], &[])), Verdict::Missed);
+    }
+
+    #[test]
+    fn a_latency_that_is_the_load_tools_own_is_not_judged() {
+        let mut outcome = outcome("latency", &[1.0], &[9.0]);
+        assert_eq!(verdict(&outcome), Verdict::Stretch);
+        outcome.theirs[0].is_tools_limit = true;
+        assert_eq!(verdict(&outcome), Verdict::Unclear);
+        assert!(!outcome.is_kept());
     }
 
     #[test]

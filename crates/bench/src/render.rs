@@ -44,14 +44,18 @@ pub(crate) fn line(outcome: &Outcome) -> String {
     out
 }
 
-/// A side's own figures, short.
+/// A side's own figures, short: those that are judged, or all that a peer shows.
 fn absolute(outcome: &Outcome, side: Side) -> String {
+    let judged = outcome.row.budgets.iter().map(|budget| budget.figure);
+    let figures: Vec<_> = match outcome.row.part {
+        Part::Budgets | Part::Scaling => judged.collect(),
+        Part::Peers => vec![Figure::CpuPerMessage, Figure::P50, Figure::P99, Figure::MemoryPerConnection],
+    };
     let median = |figure| outcome.median(side, |figures: &Figures| figures.value(figure));
-    let figures =
-        [Figure::CpuPerMessage, Figure::CpuPerConnect, Figure::P50, Figure::P99, Figure::MemoryPerConnection];
     let shown = figures.into_iter().filter_map(|figure| Some(text(figure, median(figure)?)));
-    let rate = outcome.median(side, |figures| Some(figures.per_second)).unwrap_or_default();
-    shown.chain([format!("{rate:.0}/s")]).collect::<Vec<_>>().join(", ")
+    let rate = outcome.median(side, |figures| Some(figures.per_second)).filter(|rate| *rate > 0.0);
+    let rate = rate.map(|rate| format!("{rate:.0}/s"));
+    shown.chain(rate).collect::<Vec<_>>().join(", ")
 }
 
 /// All tables, ready for docs/performance.md.
@@ -184,6 +188,7 @@ const fn word(verdict: Verdict) -> &'static str {
         Verdict::Stretch => "kept, stretch",
         Verdict::Kept => "kept",
         Verdict::Missed => "**missed**",
+        Verdict::Unclear => "not judged: the load tool was the limit",
         Verdict::Failed => "**failed**",
     }
 }

@@ -6,6 +6,9 @@ use heliostat_crank::{Pace, Scenario, TransportKind};
 
 use crate::{measure::Figure, options::Options, subject::Subject};
 
+/// Some peers compile themselves while they run, and are only themselves when they have done so.
+const PEER_WARM_UP: Duration = Duration::from_secs(4);
+
 /// One line of the table.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -73,8 +76,12 @@ impl Row {
 
     pub(crate) fn effort(&self, options: &Options) -> Effort {
         let (warm_up, duration, repeats) = if options.quick { (300, 1_000, 3) } else { (500, 2_000, 7) };
+        let warm_up = match self.part {
+            Part::Budgets | Part::Scaling => Duration::from_millis(warm_up),
+            Part::Peers => PEER_WARM_UP,
+        };
         Effort {
-            warm_up: Duration::from_millis(warm_up),
+            warm_up,
             duration: self.work.duration.unwrap_or(Duration::from_millis(duration)),
             repeats: options.repeats.or(self.repeats).unwrap_or(repeats),
         }

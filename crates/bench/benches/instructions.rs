@@ -1,0 +1,131 @@
+//! How many instructions the hot functions take. Unlike time, that hardly differs from run to run and machine to machine, so a change
+//! of one per cent shows.
+//!
+//! `cargo bench -p heliostat-bench` needs valgrind and `gungraun-runner` of the same version as `gungraun` in Cargo.lock.
+
+#![expect(
+    missing_docs,
+    unused_qualifications,
+    reason = "the harness's macros write public items and whole paths"
+)]
+
+use std::{
+    hint::black_box,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use heliostat_bus::{Bus, Delivery, Epoch, Limits, Payload, Start, Subscription, TopicName};
+use heliostat_proto::{
+    classic::{HubInvocation, ResponseHead, encode_response},
+    connection::{Input, LinkId, Opening, ServerConnection, Timeouts},
+    frame::event_stream,
+    transport_kind::TransportKind,
+};
+
+const CALL: &str =
+    r#"{"H":"loadHub","M":"echo","A":["~hc:1:2:3 and something to make it a hundred bytes"],"I":7}"#;
+const MESSAGE: &[u8] =
+    br#"{"H":"LoadHub","M":"called","A":["~hc:1:2:3 and something to make it a hundred bytes"]}"#;
+const CURSOR: &str = "d-4A3F2C1B-12";
+/// Readers of one message.
+const READERS: usize = 100;
+
+#[derive(Debug)]
+struct Message;
+
+impl Payload for Message {
+    fn bytes(&self) -> usize {
+        MESSAGE.len()
+    }
+
+    fn is_command(&self) -> bool {
+        false
+    }
+}
+
+/// A topic that has been in use for a while, and who reads it.
+struct Audience {
+    bus: Bus<Arc<Message>, usize>,
+    readers: Vec<Subscription<Arc<Message>, usize>>,
+    woken: Vec<usize>,
+    taken: Vec<Delivery<Arc<Message>>>,
+}
+
+impl Audience {
+    fn of(readers: usize) -> Self {
+        let bus = Bus::new(Epoch::new(1), Limits::default());
+        let topics = |id: usize| [TopicName::from("h-LoadHub"), TopicName::from(format!("c-{id}"))];
+        let readers = (0..readers).map(|id| bus.subscribe(id, topics(id), Start::Now)).collect();
+        let mut audience = Self { bus, readers, woken: Vec::new(), taken: Vec::new() };
+        (0..10).for_each(|_| audience.hears());
+        audience
+    }
+
+    fn hears(&mut self) {
+        self.woken.clear();
+        self.bus.publish("h-LoadHub", Arc::new(Message), &mut self.woken);
+        for reader in &mut self.readers {
+            self.taken.clear();
+            let _ = reader.take(32, &mut self.taken);
+        }
+    }
+}
+
+// One message, taken by a hundred readers; beside `to_nobody` it shows what a reader costs.
+#[library_benchmark]
+#[bench::to_a_hundred(Audience::of(READERS))]
+#[bench::to_nobody(Audience::of(0))]
+fn publish(mut audience: Audience) -> Audience {
+    audience.hears();
+    black_box(audience)
+}
+
+#[library_benchmark]
+#[bench::a_call(CALL)]
+fn parse_invocation(text: &str) -> Option<HubInvocation> {
+    black_box(HubInvocation::parse(black_box(text))).ok()
+}
+
+#[library_benchmark]
+#[bench::one_message(Vec::with_capacity(1024))]
+fn encode_delivery(mut out: Vec<u8>) -> Vec<u8> {
+    encode_response(&mut out, &ResponseHead::new(black_box(CURSOR)), [black_box(MESSAGE)]);
+    black_box(out)
+}
+
+#[library_benchmark]
+#[bench::one_message(Vec::with_capacity(1024))]
+fn encode_event(mut out: Vec<u8>) -> Vec<u8> {
+    event_stream::encode(&mut out, black_box(MESSAGE));
+    black_box(out)
+}
+
+/// A connection that has been open for a keep-alive.
+fn connection() -> (ServerConnection, Instant) {
+    let now = Instant::now();
+    let timeouts = Arc::new(Timeouts::default());
+    let mut machine = ServerConnection::new(timeouts, now);
+    let opened =
+        Input::Opened { link: LinkId::new(1), kind: TransportKind::WebSockets, how: Opening::ConnectDelayed };
+    for input in [opened, Input::Started] {
+        machine.handle(input, now);
+        while machine.poll_effect().is_some() {}
+    }
+    (machine, now + Duration::from_secs(10))
+}
+
+#[library_benchmark]
+#[bench::keep_alive(connection())]
+fn tick((mut machine, now): (ServerConnection, Instant)) -> ServerConnection {
+    machine.handle(Input::Tick, now);
+    while black_box(machine.poll_effect()).is_some() {}
+    black_box(machine)
+}
+
+library_benchmark_group!(
+    name = hot,
+    benchmarks = [publish, parse_invocation, encode_delivery, encode_event, tick]
+);
+main!(library_benchmark_groups = hot);
