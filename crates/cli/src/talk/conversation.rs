@@ -109,11 +109,11 @@ impl Conversation {
 
     fn is_over(&self) -> bool {
         let course = &self.course;
-        let is_silent = course.wish == Wish::Silence;
-        let done = is_silent && self.session.under_way() == 0 && self.style.at_end == AtEnd::Leave;
-        course.wish == Wish::Leave
-            || done
-            || (course.closed && (self.style.manner != Manner::Person || !course.began))
+        let is_idle = self.session.under_way() == 0;
+        let said_all = course.wish == Wish::Silence && is_idle && self.style.at_end == AtEnd::Leave;
+        let never_began = course.closed && !course.began && is_idle;
+        let ended = course.closed && course.began && self.style.manner != Manner::Person;
+        course.wish == Wish::Leave || said_all || never_began || ended
     }
 
     fn may_read(&self) -> bool {
@@ -162,7 +162,8 @@ impl Conversation {
         } else if let What::Closed { error } = what {
             let comes_back = self.course.began && self.session.plan().restart != Restart::Never;
             self.course.closed = !comes_back;
-            if error.is_some() && !comes_back {
+            // Why a start failed is told by the start itself.
+            if error.is_some() && self.course.began && !comes_back {
                 self.course.failed.get_or_insert(FailureKind::Connection);
             }
             // What was just told as an error need not be told again as the reason.

@@ -32,6 +32,7 @@ use std::thread::JoinHandle;
 
 use clap::Args;
 use heliostat_client::{Backoff, Restart};
+use http::StatusCode;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -241,7 +242,9 @@ impl Talk {
         match discovery::hubs(connection).await {
             Ok(found) => (Catalog::new(&self.hub, found), None),
             // Who does not answer now does not answer the start either, which tells it better.
-            Err(DiscoveryError::Request(_)) => (Catalog::new(&self.hub, Vec::new()), None),
+            Err(DiscoveryError::Request(_) | DiscoveryError::Status(StatusCode::UNAUTHORIZED)) => {
+                (Catalog::new(&self.hub, Vec::new()), None)
+            }
             Err(error) if self.hub.is_empty() => {
                 let remark = format!(
                     "no hubs were found: {error}\nname them with --hub, or use --raw if there are none"

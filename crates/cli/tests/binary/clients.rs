@@ -224,3 +224,32 @@ fn the_doctor_ends_with_1_if_something_is_wrong() {
     assert_eq!(output.status.code(), Some(1));
     assert!(report.contains("BAD   negotiate  nothing listens at 127.0.0.1:1"), "{report}");
 }
+
+/// A server that lets nobody in, for as many questions as it is asked.
+fn locked() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while head.read_line(&mut line).is_ok_and(|read| read > 2) {
+                line.clear();
+            }
+            let answer = "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_lets_nobody_in_has_a_code_of_its_own() {
+    let url = format!("http://{}/signalr", locked());
+    let (code, _, error) = call(&url, &["a", "b"]);
+    assert_eq!(code, 4, "{error}");
+    let output = heliostat(&["talk", &url]).output().unwrap();
+    let (said, _) = text(&output);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("heliostat doctor http://"), "{said}");
+}
