@@ -7,6 +7,7 @@
 mod effects;
 mod received;
 mod restart;
+mod sending;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

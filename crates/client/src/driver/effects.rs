@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use heliostat_proto::connection::LinkId;
 use heliostat_proto::connection::client::{
-    Answer, ClientError, Effect, Event as Raised, Frame, Input, Phase, Redirect, Sending, Turn,
+    Answer, ClientError, Effect, Event as Raised, Frame, Input, Phase, Redirect, Turn,
 };
 use heliostat_proto::negotiate::NegotiateAnswer;
 use heliostat_proto::transport_kind::TransportKind;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::time::Instant;
 
-use super::{Done, Driver, Negotiation, Outgoing, Whose};
+use super::{Done, Driver, Negotiation};
 use crate::dispatcher::Notice;
-use crate::error::{Cause, ConnectionError, ErrorKind, RequestError, SendError};
+use crate::error::{Cause, ConnectionError, ErrorKind, RequestError};
 use crate::event::Event;
 use crate::exchange::Session;
 use crate::message::Message;
-use crate::settings::InFlight;
 use crate::transport::{Line, News};
 
 /// So many failed requests are remembered.
@@ -223,62 +222,6 @@ impl Driver {
             Phase::Connected | Phase::Reconnecting if is_refused => self.condemn(error),
             Phase::Connected | Phase::Reconnecting => self.fail(error),
             Phase::Connecting | Phase::Disconnected => {}
-        }
-    }
-
-    /// Sends by whatever way there is now.
-    pub(super) fn send(&mut self, outgoing: Outgoing) {
-        match self.machine.sending() {
-            Sending::On(link) => {
-                if let Whose::Call(id) = outgoing.whose {
-                    self.shared.calls.sent(id, &outgoing.text);
-                }
-                match self.lines.get(&link) {
-                    Some(line) => line.write(outgoing),
-                    None => outgoing.whose.fail(SendError::Lost, &self.shared.calls),
-                }
-            }
-            Sending::ByRequest(kind) => {
-                if let Whose::Call(id) = outgoing.whose {
-                    self.shared.calls.sent(id, &outgoing.text);
-                }
-                let session = self.session.clone();
-                self.sends.spawn(async move {
-                    let Outgoing { text, whose, permit } = outgoing;
-                    let answer = session.send(kind, &text).await;
-                    drop(permit);
-                    Done::Sent(whose, answer)
-                });
-            }
-            Sending::Refused(refusal) => match outgoing.whose {
-                Whose::Call(id) if self.repeats() => self.shared.calls.sent(id, &outgoing.text),
-                whose @ (Whose::Sender(_) | Whose::Call(_) | Whose::Nobody) => {
-                    whose.fail(refusal.into(), &self.shared.calls);
-                }
-            },
-        }
-    }
-
-    /// Whether a call that cannot be sent now is sent after the reconnect.
-    fn repeats(&self) -> bool {
-        self.shared.options.in_flight == InFlight::Repeat && self.machine.phase() == Phase::Reconnecting
-    }
-
-    fn fail_pending(&mut self) {
-        if !self.repeats() {
-            self.shared.calls.lose();
-        }
-    }
-
-    /// A new WebSocket knows nothing of the calls on the old one.
-    fn repeat(&mut self) {
-        if self.shared.options.in_flight == InFlight::Repeat
-            && let Sending::On(link) = self.machine.sending()
-            && let Some(line) = self.lines.get(&link)
-        {
-            for (_, text) in self.shared.calls.unanswered() {
-                line.write(Outgoing { text, whose: Whose::Nobody, permit: None });
-            }
         }
     }
 

@@ -4,15 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use heliostat_proto::classic::{HubAnswer, HubFailure, HubFailureKind, HubMessage, HubMessageError};
-use heliostat_proto::connection::client::Phase;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{Driver, Whose};
+use super::Driver;
 use crate::call::ClientCall;
 use crate::caller_state::CallerState;
 use crate::dispatcher::Notice;
-use crate::error::{Cause, ConnectionError, ErrorKind, InvokeError, RequestError, SendError};
+use crate::error::{Cause, ConnectionError, ErrorKind, InvokeError, RequestError};
 use crate::event::Event;
 use crate::message::Message;
 use crate::shared::Layer;
@@ -70,43 +69,6 @@ impl Driver {
             && let Some(state) = hub.and_then(|hub| self.shared.audience.state_of(hub))
         {
             CallerState::new(state).merge(changes);
-        }
-    }
-
-    /// What was sent by a request of its own was answered (6.6).
-    pub(super) fn sent(&mut self, whose: Whose, answer: Result<Vec<u8>, RequestError>) {
-        let body = match answer {
-            Ok(body) => body,
-            Err(error) => return whose.fail(SendError::Request(error), &self.shared.calls),
-        };
-        // 1.3: nothing that comes after the end is heard.
-        if self.machine.phase() == Phase::Disconnected {
-            return whose.fail(SendError::Lost, &self.shared.calls);
-        }
-        let json = String::from_utf8_lossy(&body);
-        let json = json.trim();
-        let call = match whose {
-            Whose::Sender(done) => {
-                let _ = done.send(Ok(()));
-                None
-            }
-            Whose::Call(id) => Some(id),
-            Whose::Nobody => None,
-        };
-        match serde_json::from_str::<&RawValue>(json) {
-            Ok(json) => self.deliver(Message::of(json)),
-            Err(_) if json.is_empty() => {}
-            Err(error) => {
-                let error = RequestError::Hub(Arc::new(error.into()));
-                if let Some(id) = call {
-                    self.shared.calls.answer(id, Err(InvokeError::Request(error)));
-                }
-                return;
-            }
-        }
-        // The answer belonged to another call, or was empty: none will come.
-        if let Some(id) = call {
-            self.shared.calls.answer(id, Err(InvokeError::Lost));
         }
     }
 }
