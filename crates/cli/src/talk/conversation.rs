@@ -111,9 +111,10 @@ impl Conversation {
         let course = &self.course;
         let is_idle = self.session.under_way() == 0;
         let said_all = course.wish == Wish::Silence && is_idle && self.style.at_end == AtEnd::Leave;
-        let never_began = course.closed && !course.began && is_idle;
-        let ended = course.closed && course.began && self.style.manner != Manner::Person;
-        course.wish == Wish::Leave || said_all || never_began || ended
+        // A person stays: the server may come, and the prompt must be left by the one who is at it. A start that failed is waited for,
+        // since it knows why.
+        let ended = course.closed && (course.began || is_idle) && self.style.manner != Manner::Person;
+        course.wish == Wish::Leave || said_all || ended
     }
 
     fn may_read(&self) -> bool {
@@ -150,7 +151,8 @@ impl Conversation {
                 self.fail(kind, message);
                 if !self.course.began {
                     let url = &self.session.plan().url;
-                    self.journal.note(What::Note(format!("heliostat doctor {url} finds out why")));
+                    let again = if self.style.manner == Manner::Person { "; .start tries again" } else { "" };
+                    self.journal.note(What::Note(format!("heliostat doctor {url} finds out why{again}")));
                 }
             }
         }
@@ -287,6 +289,7 @@ impl Conversation {
             Command::Start => match self.session.connection().state() {
                 State::Disconnected => {
                     self.course.closed = false;
+                    self.course.told = None;
                     return self.session.start();
                 }
                 state @ (State::Connecting | State::Connected | State::Reconnecting) => {
