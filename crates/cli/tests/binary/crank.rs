@@ -12,8 +12,9 @@ fn crank(arguments: &[&str]) -> Output {
 fn report(running: &Running, arguments: &[&str]) -> serde_json::Value {
     let target = format!("http://{}/signalr", running.address);
     let mut all = vec!["--duration", "500ms", "--warm-up", "100ms", "--json", "--connections", "20"];
-    all.extend(arguments.iter().skip(1));
-    let output = crank(&[&[arguments[0], target.as_str()], all.as_slice()].concat());
+    let (scenario, rest) = arguments.split_first().unwrap();
+    all.extend(rest);
+    let output = crank(&[&[*scenario, target.as_str()], all.as_slice()].concat());
     let (stdout, stderr) = text(&output);
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stdout}{stderr}");
     serde_json::from_str(&stdout).unwrap()
