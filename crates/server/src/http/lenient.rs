@@ -68,7 +68,7 @@ enum After {
 struct Scanner {
     place: Place,
     after: After,
-    /// The beginning of the present header line, in lower case.
+    /// The beginning of a header line that came in pieces.
     line: Vec<u8>,
 }
 
@@ -77,24 +77,79 @@ impl Scanner {
         Self { place: Place::RequestLine, after: After::Body(0), line: Vec::new() }
     }
 
-    /// Looks at one more byte; gives its escaped form where it needs one.
-    fn see(&mut self, byte: u8) -> Option<&'static [u8]> {
-        match self.place {
-            Place::RequestLine if byte == b'\n' => self.place = Place::Header,
-            Place::RequestLine => return escape(byte),
-            Place::Header if byte == b'\n' => self.end_line(),
-            Place::Header if byte != b'\r' && self.line.len() < LOOK_AT => {
-                self.line.push(byte.to_ascii_lowercase())
+    /// Looks at the next bytes; gives their escaped form where they need one.
+    fn see(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut escaped: Option<Vec<u8>> = None;
+        let mut left = bytes;
+        while !left.is_empty() {
+            // As they are, and then perhaps one that is escaped.
+            let (plain, replaced) = match self.place {
+                Place::RequestLine => self.see_request_line(left),
+                Place::Header => (self.see_header(left), None),
+                Place::Body(length) => (self.see_body(length, left.len()), None),
+                Place::Beyond => (left.len(), None),
+            };
+            let start = bytes.len() - left.len();
+            if let Some(text) = replaced {
+                let out = escaped.get_or_insert_with(|| bytes.get(..start).unwrap_or_default().to_vec());
+                out.extend_from_slice(left.get(..plain).unwrap_or_default());
+                out.extend_from_slice(text);
+            } else if let Some(out) = &mut escaped {
+                out.extend_from_slice(left.get(..plain).unwrap_or_default());
             }
-            Place::Body(1) => self.begin(),
-            Place::Body(left) => self.place = Place::Body(left.saturating_sub(1)),
-            Place::Header | Place::Beyond => {}
+            left = left.get(plain + usize::from(replaced.is_some())..).unwrap_or_default();
         }
-        None
+        escaped
     }
 
-    fn end_line(&mut self) {
+    /// Up to the line's end, or to a byte that needs another form.
+    fn see_request_line(&mut self, bytes: &[u8]) -> (usize, Option<&'static [u8]>) {
+        for (index, &byte) in bytes.iter().enumerate() {
+            if byte == b'\n' {
+                self.place = Place::Header;
+                return (index + 1, None);
+            }
+            if let Some(text) = escape(byte) {
+                return (index, Some(text));
+            }
+        }
+        (bytes.len(), None)
+    }
+
+    /// One header line, or what is there of it.
+    fn see_header(&mut self, bytes: &[u8]) -> usize {
+        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+            self.keep(bytes);
+            return bytes.len();
+        };
+        let line = bytes.get(..end).unwrap_or_default();
         if self.line.is_empty() {
+            self.end_line(line);
+        } else {
+            self.keep(line);
+            let line = std::mem::take(&mut self.line);
+            self.end_line(&line);
+        }
+        end + 1
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        let room = LOOK_AT.saturating_sub(self.line.len());
+        self.line.extend(bytes.iter().take(room));
+    }
+
+    fn see_body(&mut self, length: u64, available: usize) -> usize {
+        let count = usize::try_from(length).map_or(available, |length| length.min(available));
+        match length.saturating_sub(count as u64) {
+            0 => self.begin(),
+            left => self.place = Place::Body(left),
+        }
+        count
+    }
+
+    fn end_line(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
             match self.after {
                 After::Body(0) => self.begin(),
                 After::Body(length) => self.place = Place::Body(length),
@@ -102,17 +157,13 @@ impl Scanner {
             }
             return;
         }
-        let line = std::mem::take(&mut self.line);
-        let Some((name, value)) = std::str::from_utf8(&line).ok().and_then(|line| line.split_once(':'))
-        else {
-            return;
-        };
-        match name {
-            "content-length" if self.after != After::Beyond => {
-                self.after = value.trim().parse().map_or(After::Beyond, After::Body);
-            }
-            "transfer-encoding" | "upgrade" => self.after = After::Beyond,
-            _ => {}
+        let mut parts = line.splitn(2, |&byte| byte == b':');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return };
+        if name.eq_ignore_ascii_case(b"content-length") && self.after != After::Beyond {
+            let length = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse().ok());
+            self.after = length.map_or(After::Beyond, After::Body);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") || name.eq_ignore_ascii_case(b"upgrade") {
+            self.after = After::Beyond;
         }
     }
 
@@ -155,20 +206,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for LenientStream<S> {
         if this.scanner.place == Place::Beyond {
             return Poll::Ready(Ok(()));
         }
-        let fresh = buffer.filled().get(before..).unwrap_or_default();
-        let mut escaped: Option<Vec<u8>> = None;
-        for (index, &byte) in fresh.iter().enumerate() {
-            match (this.scanner.see(byte), &mut escaped) {
-                (None, None) => {}
-                (None, Some(out)) => out.push(byte),
-                (Some(text), Some(out)) => out.extend_from_slice(text),
-                (Some(text), out @ None) => {
-                    let mut start = fresh.get(..index).unwrap_or_default().to_vec();
-                    start.extend_from_slice(text);
-                    *out = Some(start);
-                }
-            }
-        }
+        let escaped = this.scanner.see(buffer.filled().get(before..).unwrap_or_default());
         if let Some(mut escaped) = escaped {
             buffer.set_filled(before);
             this.held = escaped.split_off(escaped.len().min(buffer.remaining()));
