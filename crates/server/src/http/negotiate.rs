@@ -19,59 +19,60 @@ use crate::{
     trace,
 };
 
-/// Answers a negotiate request whose endpoint clients find at `url`.
-pub(crate) fn negotiate(
-    core: &Core,
-    options: &EndpointOptions,
-    request: &Request,
-    url: &str,
-    callback: Option<&Callback>,
-) -> Answer {
-    let version = request.protocol_version;
-    let decision = options.negotiate.as_ref().map_or(Negotiation::Accept, |hook| hook.ask(request));
-    match decision {
-        Negotiation::Redirect { url, access_token } if version.supports_redirect() => {
-            let redirect =
-                Redirect { protocol_version: version, url: &url, access_token: access_token.as_deref() };
-            json(&redirect.to_json(), callback)
-        }
-        Negotiation::Refuse(message) if version.supports_redirect() => {
-            json(&Refused { protocol_version: version, message: &message }.to_json(), callback)
-        }
-        // Clients before 2.0 read no message; a status they understand.
-        Negotiation::Refuse(message) => refusal(StatusCode::FORBIDDEN, message),
-        Negotiation::Accept | Negotiation::Redirect { .. } => accept(core, options, request, url, callback),
-    }
+/// A negotiate request and what its answer depends on.
+#[derive(Debug)]
+pub(crate) struct Question<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) options: &'a EndpointOptions,
+    pub(crate) request: &'a Request,
+    /// Where clients find the endpoint.
+    pub(crate) url: &'a str,
+    pub(crate) callback: Option<&'a Callback>,
 }
 
-fn accept(
-    core: &Core,
-    options: &EndpointOptions,
-    request: &Request,
-    url: &str,
-    callback: Option<&Callback>,
-) -> Answer {
-    let mut random = [0; 16];
-    if let Err(error) = getrandom::fill(&mut random) {
-        tracing::error!(target: trace::PERSISTENT_CONNECTION, %error, "no random numbers for a connection id");
-        return bare(StatusCode::INTERNAL_SERVER_ERROR);
+impl Question<'_> {
+    /// What the application says, in the words of the client's generation.
+    pub(crate) fn answer(&self) -> Answer {
+        let version = self.request.protocol_version;
+        let hook = self.options.negotiate.as_ref();
+        match hook.map_or(Negotiation::Accept, |hook| hook.ask(self.request)) {
+            Negotiation::Redirect { url, access_token } if version.supports_redirect() => {
+                let redirect =
+                    Redirect { protocol_version: version, url: &url, access_token: access_token.as_deref() };
+                json(&redirect.to_json(), self.callback)
+            }
+            Negotiation::Refuse(message) if version.supports_redirect() => {
+                json(&Refused { protocol_version: version, message: &message }.to_json(), self.callback)
+            }
+            // Clients before 2.0 read no message; a status they understand.
+            Negotiation::Refuse(message) => refusal(StatusCode::FORBIDDEN, message),
+            Negotiation::Accept | Negotiation::Redirect { .. } => self.accept(),
+        }
     }
-    let id = ConnectionId::from_random(random);
-    let Some(token) = ConnectionToken::seal(&core.protector, id, request.user_name()) else {
-        return bare(StatusCode::INTERNAL_SERVER_ERROR);
-    };
-    let timeouts = &core.timeouts;
-    let response = NegotiateResponse {
-        url,
-        connection_token: &token,
-        connection_id: id,
-        keep_alive_timeout: timeouts.keep_alive_timeout(),
-        disconnect_timeout: timeouts.disconnect(),
-        connection_timeout: timeouts.connection(),
-        try_web_sockets: options.transports.contains(TransportKind::WebSockets),
-        protocol_version: request.protocol_version,
-        transport_connect_timeout: timeouts.transport_connect(),
-        long_poll_delay: timeouts.long_poll_delay(),
-    };
-    json(&response.to_json(), callback)
+
+    fn accept(&self) -> Answer {
+        let mut random = [0; 16];
+        if let Err(error) = getrandom::fill(&mut random) {
+            tracing::error!(target: trace::PERSISTENT_CONNECTION, %error, "no random numbers for a connection id");
+            return bare(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        let id = ConnectionId::from_random(random);
+        let Some(token) = ConnectionToken::seal(&self.core.protector, id, self.request.user_name()) else {
+            return bare(StatusCode::INTERNAL_SERVER_ERROR);
+        };
+        let timeouts = &self.core.timeouts;
+        let response = NegotiateResponse {
+            url: self.url,
+            connection_token: &token,
+            connection_id: id,
+            keep_alive_timeout: timeouts.keep_alive_timeout(),
+            disconnect_timeout: timeouts.disconnect(),
+            connection_timeout: timeouts.connection(),
+            try_web_sockets: self.options.transports.contains(TransportKind::WebSockets),
+            protocol_version: self.request.protocol_version,
+            transport_connect_timeout: timeouts.transport_connect(),
+            long_poll_delay: timeouts.long_poll_delay(),
+        };
+        json(&response.to_json(), self.callback)
+    }
 }

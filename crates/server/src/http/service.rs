@@ -21,7 +21,7 @@ use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, json, refusal},
     cross_origin::{self, CrossOrigin},
     intake::{take_in, too_large},
-    negotiate::negotiate,
+    negotiate::Question,
     receive::{Receive, shutting_down},
     request::Request,
     upgrade::Upgrade,
@@ -202,8 +202,14 @@ impl Visit<'_> {
             }
             Command::Negotiate if self.server.is_leaving() => return shutting_down(),
             Command::Negotiate => {
-                let options = &self.endpoint.options;
-                return negotiate(core, options, &self.request, &self.url, self.callback.as_ref());
+                let question = Question {
+                    core,
+                    options: &self.endpoint.options,
+                    request: &self.request,
+                    url: &self.url,
+                    callback: self.callback.as_ref(),
+                };
+                return question.answer();
             }
             Command::Ping => return json(PONG.as_bytes(), self.callback.as_ref()),
             Command::Connect
