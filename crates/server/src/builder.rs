@@ -18,7 +18,7 @@ use crate::{
     connection::{HeartbeatTask, Registry},
     encoded::{Command, Outgoing},
     endpoint::EndpointOptions,
-    http::request::Request,
+    http::{request::Request, scripts::Scripts},
     hub::{Authorize, Hub, HubApplication, HubRegistry, HubRegistryError, PipelineModule},
     inspection::Clock,
     lost::{AfterLoss, LossHook, Lost},
@@ -265,6 +265,6 @@ impl Mapping {
             Target::Persistent { application, type_id, name } => (application, Some((type_id, name))),
         };
         let path = self.path.trim_end_matches('/').into();
-        Ok(Endpoint { path, application, options: self.options, persistent })
+        Ok(Endpoint { path, application, options: self.options, scripts: Scripts::default(), persistent })
     }
 }

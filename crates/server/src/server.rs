@@ -24,7 +24,7 @@ use crate::{
     connection::{HeartbeatTask, Record, Registry, run_heartbeat},
     encoded::Outgoing,
     endpoint::EndpointOptions,
-    http::{request::Request, service::HeliostatService},
+    http::{request::Request, scripts::Scripts, service::HeliostatService},
     hub::{Hub, HubContext, HubRegistry},
     inspection::Clock,
     lost::LossHook,
@@ -115,6 +115,7 @@ pub(crate) struct Endpoint {
     pub(crate) path: Arc<str>,
     pub(crate) application: Arc<dyn Application>,
     pub(crate) options: EndpointOptions,
+    pub(crate) scripts: Scripts,
     /// The persistent connection type, where there is one.
     pub(crate) persistent: Option<(TypeId, &'static str)>,
 }

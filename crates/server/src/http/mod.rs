@@ -8,6 +8,7 @@ mod intake;
 pub(crate) mod lenient;
 mod negotiate;
 mod receive;
+pub(crate) mod scripts;
 mod upgrade;
 
 pub(crate) mod request;

@@ -196,7 +196,7 @@ impl Visit<'_> {
         let command = Command::of(self.request.path());
         match command {
             Command::Script => {
-                if let Some(script) = self.endpoint.application.script(&self.url) {
+                if let Some(script) = self.endpoint.scripts.of(&self.url, &*self.endpoint.application) {
                     return answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(script));
                 }
             }

@@ -55,3 +55,16 @@ async fn cp_070_switched_off_proxies_are_a_script_that_throws() {
     assert_eq!(status, http::StatusCode::OK);
     assert!(script.starts_with("throw "), "{script}");
 }
+
+#[tokio::test]
+async fn every_spelling_of_the_path_gets_the_script_that_names_it_as_often_as_it_asks() {
+    let server = server();
+    let spellings =
+        ["/signalr", "/SignalR", "/SIGNALR", "/sIGNALR", "/siGNALR", "/sigNALR", "/signALR", "/signaLR"];
+    for _ in 0..2 {
+        for path in spellings.into_iter().chain(["/signalR", "/Signalr"]) {
+            let (_, script) = Wire::new(&server, &[]).at(path).ask("hubs", None).await;
+            assert!(script.contains(&format!("\"{path}\"")), "{path} in {script}");
+        }
+    }
+}
