@@ -286,7 +286,7 @@ impl Visit<'_> {
     /// Spec 5.6: the answer waits for `connected`.
     async fn start(self, token: &ConnectionToken) -> Answer {
         let core = &self.server.core;
-        if core.refuses(token.id) {
+        if core.stopping.is_cancelled() || core.refuses(token.id) {
             return shutting_down();
         }
         let record = core.record(token.id);
@@ -320,6 +320,9 @@ impl Visit<'_> {
     /// Spec 6.6: may land on any server, whether or not it holds the receive request.
     async fn send(self, token: &ConnectionToken, kind: TransportKind) -> Answer {
         let core = &self.server.core;
+        if core.stopping.is_cancelled() {
+            return shutting_down();
+        }
         if kind == TransportKind::WebSockets {
             return refusal(
                 StatusCode::BAD_REQUEST,

@@ -342,6 +342,8 @@ async fn cp_223_a_shutdown_ends_all_transports_promptly_and_refuses_new_ones() {
                 if channel.session.kind == TransportKind::WebSockets { [503, 400] } else { [503, 503] };
             assert!(expected.contains(&refused.status()), "{command}: {refused:?}");
         }
+        assert_eq!(channel.session.post("echo too late").await.status(), 503);
+        assert_eq!(channel.session.ask("start").await.status(), 503);
     }
     assert_eq!(site.counter("Message Bus Subscribers Current"), 0);
 }

@@ -175,17 +175,20 @@ const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         recordings: &["timing/server-shutdown"],
-        why: "a poll under way is told to reconnect (T) when the server stops, and no new one is held; the recording host had \
-              told SignalR's services about the shutdown, but not its requests",
+        why: "a poll under way is told to reconnect (T) when the server stops, no new one is held, and no method is called any more; \
+              the recording host had told SignalR's services about the shutdown, but not its requests",
         instead: |recording| {
             let polls: Vec<usize> = positions(recording, Command::Poll);
             recording.exchanges[polls[0]].response.body =
                 Some(json!({ "C": "d-1-1", "T": 1, "M": [] }).to_string());
-            let refused = &mut recording.exchanges[polls[1]];
-            refuse(refused);
-            refused.response.status = Some(503);
-            refused.response.ended_by = Ended::ServerEnd;
-            refused.response.ended_at_ms = 0;
+            let send = positions(recording, Command::Send)[0];
+            for index in [polls[1], send] {
+                let refused = &mut recording.exchanges[index];
+                refuse(refused);
+                refused.response.status = Some(503);
+                refused.response.ended_by = Ended::ServerEnd;
+                refused.response.ended_at_ms = 0;
+            }
         },
     },
     Difference {
