@@ -122,6 +122,7 @@ fn build(configuration: &Configuration, demo: &Demo) -> Result<Server, ServeErro
                 ByteLimit::Unlimited => None,
             },
             late_return: settings.late_return.get(),
+            highest_protocol_version: settings.highest_protocol.get(),
         })
         .on_lost(move |lost| {
             tracing::debug!(connection = %lost.connection, count = ?lost.count, cause = ?lost.cause, "messages were lost");

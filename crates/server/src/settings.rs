@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use heliostat_proto::protocol_version::ProtocolVersion;
+
 /// Settings of a server that do not depend on one another.
 ///
 /// # Examples
@@ -22,6 +24,9 @@ pub struct Settings {
     pub max_incoming_message: Option<usize>,
     /// What happens to a client that comes back after its connection has timed out. Default: it is told to stop.
     pub late_return: LateReturn,
+    /// The highest protocol version that negotiate announces; what clients ask for above it is answered with it. Default: 2.0, as real
+    /// servers do (CP-079). Lower it to see how clients do with an older server; below 1.2 counts as 1.2.
+    pub highest_protocol_version: ProtocolVersion,
 }
 
 /// What happens to a client that comes back after its connection has timed out (D-1).
@@ -52,6 +57,7 @@ impl Default for Settings {
             message_buffer: MessageBuffer::default(),
             max_incoming_message: Some(64 * 1024),
             late_return: LateReturn::default(),
+            highest_protocol_version: ProtocolVersion::HIGHEST,
         }
     }
 }

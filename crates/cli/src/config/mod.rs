@@ -15,6 +15,7 @@ mod late_return;
 mod log;
 mod lost_messages;
 mod origins;
+mod protocol;
 mod report;
 mod settings;
 mod switch;

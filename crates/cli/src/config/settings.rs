@@ -16,6 +16,7 @@ use super::late_return::LateReturnSetting;
 use super::log::{LogFormat, LogLevels};
 use super::lost_messages::LostMessages;
 use super::origins::{AllowedOrigins, CrossOrigin};
+use super::protocol::HighestProtocol;
 use super::switch::Switch;
 use super::text;
 use super::transports::Transports;
@@ -62,6 +63,11 @@ pub(crate) struct Settings {
     #[arg(long, env = "HELIOSTAT_LATE_RETURN", value_name = "stop|continue", default_value = "stop")]
     #[serde(with = "text")]
     pub(crate) late_return: LateReturnSetting,
+
+    /// The highest protocol version that negotiate announces: lower it to see how clients do with an older server
+    #[arg(long, env = "HELIOSTAT_HIGHEST_PROTOCOL", value_name = "VERSION", default_value = "2.0")]
+    #[serde(with = "text")]
+    pub(crate) highest_protocol: HighestProtocol,
 
     /// What becomes of a connection whose messages fell out of the buffer, or whose past is in another server's
     #[arg(long, env = "HELIOSTAT_LOST_MESSAGES", value_name = "go on|disconnect", default_value = "go on")]

@@ -13,6 +13,7 @@ use super::{
     headers::Headers,
     request::Request,
 };
+use crate::settings::Settings;
 
 /// Besides the message a form holds a cursor and a groups token, in bytes.
 const FORM_BESIDES_MESSAGE: usize = 64 * 1024;
@@ -20,11 +21,7 @@ const FORM_BESIDES_MESSAGE: usize = 64 * 1024;
 const FORM_ENCODING: usize = 3;
 
 /// Reads the whole request. The body is a form, whatever its content type says (spec 2.3).
-pub(crate) async fn take_in<B>(
-    parts: Parts,
-    body: B,
-    max_message: Option<usize>,
-) -> Result<Request, Box<Answer>>
+pub(crate) async fn take_in<B>(parts: Parts, body: B, settings: &Settings) -> Result<Request, Box<Answer>>
 where
     B: Body<Data: Send> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -32,11 +29,12 @@ where
     let form = if body.is_end_stream() {
         Parameters::default()
     } else {
-        Parameters::from_form(&collect(body, max_message).await?)
+        Parameters::from_form(&collect(body, settings.max_incoming_message).await?)
     };
     let query = Parameters::from_query(parts.uri.query().unwrap_or_default());
     let transport = query.get("transport").and_then(|name| TransportKind::parse(name).ok());
-    let protocol_version = ProtocolVersion::resolve(query.get("clientProtocol"), ProtocolVersion::HIGHEST);
+    let protocol_version =
+        ProtocolVersion::resolve(query.get("clientProtocol"), settings.highest_protocol_version);
     Ok(Request {
         method: parts.method,
         path: parts.uri.path().into(),

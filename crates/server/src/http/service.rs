@@ -120,7 +120,7 @@ impl HeliostatService {
             // An empty map keeps the room of what was taken out, for as long as the connection lives.
             parts.extensions = http::Extensions::new();
         }
-        let request = match take_in(parts, body, self.server.core.settings.max_incoming_message).await {
+        let request = match take_in(parts, body, &self.server.core.settings).await {
             Ok(request) => Arc::new(request),
             Err(answer) => return *answer,
         };

@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use heliostat::{EndpointOptions, KeepAlive, NegotiateHook, Negotiation, Settings, Timeouts, TransportKind};
+use heliostat::{
+    EndpointOptions, KeepAlive, NegotiateHook, Negotiation, ProtocolVersion, Settings, Timeouts,
+    TransportKind,
+};
 
 use crate::{
     actor::{ACT, stage, stage_at, stage_with},
@@ -102,6 +105,19 @@ async fn cp_077_cp_078_cp_079_cp_080_versions_are_echoed_or_brought_into_range()
         (Some("9.9"), "2.0"),
     ] {
         assert_eq!(site.ask(&negotiate(sent)).await.json()["ProtocolVersion"], answered, "{sent:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cp_079_the_highest_version_can_be_set() {
+    for (highest, sent, answered) in
+        [("1.4", "2.1", "1.4"), ("1.4", "1.3", "1.3"), ("2.1", "2.1", "2.1"), ("1.0", "2.1", "1.2")]
+    {
+        let highest_protocol_version = ProtocolVersion::parse(highest).unwrap();
+        let settings = Settings { highest_protocol_version, ..Settings::default() };
+        let (site, _) = stage_with(|builder| builder.settings(settings));
+        let answer = site.ask(&negotiate(Some(sent))).await.json();
+        assert_eq!(answer["ProtocolVersion"], answered, "{highest} {sent}");
     }
 }
 

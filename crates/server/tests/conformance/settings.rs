@@ -30,11 +30,13 @@ async fn cp_208_cp_247_all_settings_have_the_originals_defaults() {
     assert_eq!(timeouts.keep_alive_timeout(), Some(seconds(20)));
     assert_eq!(timeouts.disconnect_threshold(), seconds(5));
     assert_eq!(timeouts.topic_time_to_live(), seconds(100));
-    let Settings { long_poll_delay, message_buffer, max_incoming_message, late_return } = server.settings();
+    let Settings { long_poll_delay, message_buffer, max_incoming_message, .. } = server.settings();
+    let Settings { late_return, highest_protocol_version, .. } = server.settings();
     let MessageBuffer { messages, topic_bytes, total_bytes } = message_buffer;
     assert_eq!((*long_poll_delay, *messages, *max_incoming_message), (Duration::ZERO, 1000, Some(65_536)));
     assert!(*topic_bytes > 0 && *total_bytes > *topic_bytes);
     assert_eq!(*late_return, LateReturn::Stop);
+    assert_eq!(highest_protocol_version.to_string(), "2.0");
     assert_eq!(server.mapped_paths().collect::<Vec<_>>(), ["/signalr"]);
     let options = EndpointOptions::default();
     assert_eq!(options.jsonp, Jsonp::Off);
