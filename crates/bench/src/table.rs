@@ -89,7 +89,7 @@ fn broadcasts() -> Vec<Row> {
             "latency",
             "50 broadcasts a second to 1,000: latency",
             &rate,
-            each,
+            Subject::BareJoining,
             [budget(Figure::P50, 1.25, 1.0), budget(Figure::P99, 1.5, 1.0)],
         ),
         Row {
