@@ -136,7 +136,7 @@ mod tests {
     fn response(text: &str) -> Response<String> {
         match decode_frame(text).unwrap() {
             Frame::Response(response) => response.map(|message| message.get().to_owned()),
-            other => panic!("{other:?}"),
+            other @ (Frame::KeepAlive | Frame::Result(_)) => panic!("{other:?}"),
         }
     }
 

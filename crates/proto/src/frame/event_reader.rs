@@ -160,15 +160,8 @@ mod tests {
     #[test]
     fn an_event_without_end_is_given_up() {
         let mut reader = EventReader::new(100);
-        let error = (0..100).find_map(|_| {
-            reader
-                .read(b"data: xxxxxxxxxx\n")
-                .and_then(|()| {
-                    reader.poll_event();
-                    Ok(())
-                })
-                .err()
-        });
+        let error = (0..100)
+            .find_map(|_| reader.read(b"data: xxxxxxxxxx\n").map(|()| drop(reader.poll_event())).err());
         assert_eq!(error, Some(EventTooLong { limit: 100 }));
         let mut reader = EventReader::new(100);
         assert!(reader.read(&[b'x'; 101]).is_err());
