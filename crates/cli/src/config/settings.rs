@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn every_setting_has_the_same_name_as_flag_variable_and_key() {
         let keys = keys();
-        assert_eq!(keys.len(), 26);
+        assert_eq!(keys.len(), 27);
         for key in keys {
             assert_eq!(key.flag, format!("--{}", key.name.replace('_', "-")));
             assert_eq!(key.variable, format!("HELIOSTAT_{}", key.name.to_uppercase()));
