@@ -38,12 +38,22 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, JsonError> {
 ///
 /// [`JsonError`] as for [`to_json`].
 pub fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), JsonError> {
+    whole_or_nothing(out, |out| {
+        Ok(value.serialize(&mut serde_json::Serializer::with_formatter(out, LineSafe))?)
+    })
+}
+
+/// Lets `write` append to `out`. If it fails, `out` is as it was.
+pub(crate) fn whole_or_nothing<E>(
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
     let start = out.len();
-    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, LineSafe));
+    let written = write(out);
     if written.is_err() {
         out.truncate(start);
     }
-    Ok(written?)
+    written
 }
 
 /// Appends a text as a JSON string, quotes included.

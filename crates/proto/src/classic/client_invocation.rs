@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::json::{JsonError, ObjectWriter, write_json};
+use crate::json::{JsonError, ObjectWriter, whole_or_nothing, write_json};
 
 /// A call of a client's function. It has no answer.
 ///
@@ -49,12 +49,7 @@ impl<A: Serialize + ?Sized> ClientInvocation<'_, A> {
     ///
     /// A [`ClientInvocationError`] if the arguments cannot be written or are not a list.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), ClientInvocationError> {
-        let start = out.len();
-        let written = self.encode_unguarded(out);
-        if written.is_err() {
-            out.truncate(start);
-        }
-        written
+        whole_or_nothing(out, |out| self.encode_unguarded(out))
     }
 
     fn encode_unguarded(&self, out: &mut Vec<u8>) -> Result<(), ClientInvocationError> {

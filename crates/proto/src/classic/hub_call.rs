@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::client_invocation::{ClientInvocationError, write_arguments};
-use crate::json::{ObjectWriter, write_json};
+use crate::json::{ObjectWriter, whole_or_nothing, write_json};
 
 /// A call of a hub's method, the way a client writes it. The server reads it as a
 /// [`HubInvocation`](super::HubInvocation).
@@ -41,12 +41,7 @@ impl<A: Serialize + ?Sized> HubCall<'_, A> {
     ///
     /// A [`ClientInvocationError`] if the arguments cannot be written or are not a list.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), ClientInvocationError> {
-        let start = out.len();
-        let written = self.encode_unguarded(out);
-        if written.is_err() {
-            out.truncate(start);
-        }
-        written
+        whole_or_nothing(out, |out| self.encode_unguarded(out))
     }
 
     fn encode_unguarded(&self, out: &mut Vec<u8>) -> Result<(), ClientInvocationError> {

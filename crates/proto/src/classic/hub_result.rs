@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::InvocationId;
-use crate::json::{JsonError, ObjectWriter, write_json, write_string_content};
+use crate::json::{JsonError, ObjectWriter, whole_or_nothing, write_json, write_string_content};
 
 /// The answer to one call.
 ///
@@ -71,12 +71,7 @@ impl<R: Serialize + ?Sized> HubResult<'_, R> {
     ///
     /// [`JsonError`] if the returned value cannot be written.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        let start = out.len();
-        let written = self.encode_unguarded(out);
-        if written.is_err() {
-            out.truncate(start);
-        }
-        written
+        whole_or_nothing(out, |out| self.encode_unguarded(out))
     }
 
     fn encode_unguarded(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
@@ -135,21 +130,19 @@ impl<T: Serialize + ?Sized> Progress<'_, T> {
     ///
     /// [`JsonError`] if the value cannot be written.
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        let start = out.len();
-        // Browsers take any message with an `I` for a result unless it has a `P`; the bar keeps older ones, which
-        // do not know `P`, from finding a call of that id.
-        out.extend_from_slice(b"{\"I\":\"P|");
-        write_string_content(out, self.id.as_str().unwrap_or_default());
-        out.extend_from_slice(b"\",\"P\":");
-        let mut object = ObjectWriter::begin(out);
-        self.id.write(&mut object, "I");
-        let written = write_json(object.key("D"), self.value);
-        object.end();
-        out.push(b'}');
-        if written.is_err() {
-            out.truncate(start);
-        }
-        written
+        whole_or_nothing(out, |out| {
+            // Browsers take any message with an `I` for a result unless it has a `P`; the bar keeps older ones, which
+            // do not know `P`, from finding a call of that id.
+            out.extend_from_slice(b"{\"I\":\"P|");
+            write_string_content(out, self.id.as_str().unwrap_or_default());
+            out.extend_from_slice(b"\",\"P\":");
+            let mut object = ObjectWriter::begin(out);
+            self.id.write(&mut object, "I");
+            write_json(object.key("D"), self.value)?;
+            object.end();
+            out.push(b'}');
+            Ok(())
+        })
     }
 }
 
