@@ -25,7 +25,8 @@ pub(crate) fn expand(arguments: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-fn joined(error: &syn::Error, item: &impl quote::ToTokens) -> TokenStream {
+/// The mistake, and the item as it is, so that nothing else is missed.
+pub(crate) fn joined(error: &syn::Error, item: &impl quote::ToTokens) -> TokenStream {
     let error = error.to_compile_error();
     quote!(#error #item)
 }

@@ -4,22 +4,18 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Attribute, ItemTrait, ReceiverKind, ReturnType, TraitItem, TraitItemFn, Type, parse2};
 
-use crate::hub_client::{names_of, note};
+use crate::hub_client::{joined, names_of, note};
 use crate::{names::camel_case, parse::method_name};
 
 /// The trait, whose futures can be sent to other threads, and its implementation for proxies.
 pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut item) = parse2::<ItemTrait>(item.clone()) else {
         let message = "`#[hub_proxy]` belongs to a trait: `#[hub_proxy] trait Chat { … }`";
-        let error = syn::Error::new_spanned(&item, message).to_compile_error();
-        return quote!(#error #item);
+        return joined(&syn::Error::new_spanned(&item, message), &item);
     };
     match implement(arguments, &mut item) {
         Ok(implementation) => quote!(#item #implementation),
-        Err(error) => {
-            let error = error.to_compile_error();
-            quote!(#error #item)
-        }
+        Err(error) => joined(&error, &item),
     }
 }
 

@@ -10,22 +10,18 @@ use syn::{
     parse2,
 };
 
-use crate::hub_client::{names_of, note};
+use crate::hub_client::{joined, names_of, note};
 use crate::{names::camel_case, parse::method_name};
 
 /// The trait with one method more, which registers all others.
 pub(crate) fn expand(arguments: &TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut item) = parse2::<ItemTrait>(item.clone()) else {
         let message = "`#[hub_client]` belongs to a trait: `#[hub_client] trait ChatClient { … }`";
-        let error = syn::Error::new_spanned(&item, message).to_compile_error();
-        return quote!(#error #item);
+        return joined(&syn::Error::new_spanned(&item, message), &item);
     };
     match extend(arguments, &mut item) {
         Ok(()) => quote!(#item),
-        Err(error) => {
-            let error = error.to_compile_error();
-            quote!(#error #item)
-        }
+        Err(error) => joined(&error, &item),
     }
 }
 
