@@ -75,13 +75,16 @@ fn name(name: &Name) -> TokenStream {
 fn method(method: &Method) -> TokenStream {
     let Function { conditions, parameters, .. } = &method.function;
     let name = name(&method.name);
-    let handler = handler(&method.function, Finish::Answer);
+    let (constructor, handler) = match method.function.completion {
+        Completion::AtOnce => (quote!(at_once), immediate_handler(&method.function)),
+        Completion::Awaited => (quote!(new), handler(&method.function, Finish::Answer)),
+    };
     let requirements = method.requirements.iter().map(|requirement| requirement.render());
     let parameters = parameters.iter().map(|Parameter { name, kind }| {
         quote_spanned!(at(kind.span())=> ::heliostat::macro_support::parameter::<_, #kind>(#name))
     });
     let described = quote_spanned! {at(method.function.ident.span())=>
-        ::heliostat::macro_support::MethodDescriptor::new(#name, ::std::vec![#(#parameters),*], #handler)
+        ::heliostat::macro_support::MethodDescriptor::#constructor(#name, ::std::vec![#(#parameters),*], #handler)
     };
     quote!(#(#conditions)* __descriptor.method(#described #(.authorize(#requirements))*);)
 }
@@ -118,8 +121,31 @@ enum Finish {
     Done,
 }
 
-/// A closure that binds the parameters and calls the method.
+/// A closure that binds the parameters and calls the method, in a future.
 fn handler(function: &Function, finish: Finish) -> TokenStream {
+    let body = body(function, finish, &quote!(&__invocation));
+    quote_spanned! {at(function.ident.span())=> {
+        let __hub = ::std::sync::Arc::clone(&self);
+        move |__invocation: ::heliostat::Invocation| {
+            let __hub = ::std::sync::Arc::clone(&__hub);
+            async move { #body }
+        }
+    }}
+}
+
+/// The same for a method that does not wait: no future, and the hub is only borrowed.
+fn immediate_handler(function: &Function) -> TokenStream {
+    let body = body(function, Finish::Answer, &quote!(__invocation));
+    quote_spanned! {at(function.ident.span())=> {
+        let __hub = ::std::sync::Arc::clone(&self);
+        move |__invocation: &::heliostat::Invocation| -> ::std::result::Result<::heliostat::Answer, ::heliostat::Failure> {
+            #body
+        }
+    }}
+}
+
+/// Binds the parameters and calls the method. `invocation` is a reference.
+fn body(function: &Function, finish: Finish, invocation: &TokenStream) -> TokenStream {
     let Function { ident, parameters, completion, output, output_span, .. } = function;
     let names: Vec<_> = (0..parameters.len()).map(|index| format_ident!("__argument_{index}")).collect();
     let bound = parameters.iter().map(|Parameter { name, kind }| {
@@ -139,27 +165,21 @@ fn handler(function: &Function, finish: Finish) -> TokenStream {
     let convert = quote_spanned!(at(*output_span)=> ::heliostat::macro_support::#convert);
     let binder = match parameters.as_slice() {
         [] => quote!(),
-        _ => quote!(let mut __binder = ::heliostat::macro_support::bind(&__invocation);),
+        _ => quote!(let mut __binder = ::heliostat::macro_support::bind(#invocation);),
     };
     // The method's own span makes "the future is not `Send`" point at the method.
     let call = quote_spanned!(at(ident.span())=> Self::#ident(&__hub, #(#names),*)#wait);
     let call = match (finish, output) {
-        (Finish::Answer, Output::Result) => quote_spanned!(at(*output_span)=> #convert(&__invocation, #call)),
+        (Finish::Answer, Output::Result) => quote_spanned!(at(*output_span)=> #convert(#invocation, #call)),
         (Finish::Answer, Output::Value) | (Finish::Done, _) => {
             quote_spanned!(at(*output_span)=> #convert(#call))
         }
     };
-    quote_spanned! {at(ident.span())=> {
-        let __hub = ::std::sync::Arc::clone(&self);
-        move |__invocation: ::heliostat::Invocation| {
-            let __hub = ::std::sync::Arc::clone(&__hub);
-            async move {
-                #binder
-                #(let #names = #bound;)*
-                #call
-            }
-        }
-    }}
+    quote! {
+        #binder
+        #(let #names = #bound;)*
+        #call
+    }
 }
 
 /// Expressions that do not evaluate if the hub makes no sense.

@@ -13,6 +13,9 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 #[error("the value cannot be written as JSON: {0}; keys of maps must be text or numbers")]
 pub struct JsonError(#[from] serde_json::Error);
 
+/// Room for most texts, in bytes: a buffer that must grow costs more than one that was a little too large.
+const TEXT: usize = 128;
+
 /// The JSON of `value`.
 ///
 /// # Errors
@@ -27,7 +30,7 @@ pub struct JsonError(#[from] serde_json::Error);
 /// # Ok::<_, heliostat_proto::json::JsonError>(())
 /// ```
 pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, JsonError> {
-    let mut json = Vec::new();
+    let mut json = Vec::with_capacity(TEXT);
     write_json(&mut json, value)?;
     Ok(json)
 }

@@ -9,6 +9,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use equivalent::Equivalent;
+
 /// Why a text cannot be a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -77,9 +79,13 @@ macro_rules! compared_without_case {
 
         impl Hash for $type {
             fn hash<H: Hasher>(&self, state: &mut H) {
-                folded(&self.0).for_each(|letter| letter.hash(state));
-                // Ends the sequence, as `str` does, so that neighbouring fields cannot run into each other.
-                state.write_u8(0xFF);
+                AnyCase(&self.0).hash(state);
+            }
+        }
+
+        impl Equivalent<$type> for AnyCase<'_> {
+            fn equivalent(&self, name: &$type) -> bool {
+                same_name(self.0, &name.0)
             }
         }
     };
@@ -166,6 +172,32 @@ name! {
     UserId, "user"
 }
 compared_exactly!(UserId);
+
+/// A hub or method name as somebody wrote it, to look it up with: it finds what was declared under any spelling, checks nothing and
+/// allocates nothing.
+///
+/// It is the key of a table that knows [`Equivalent`] (those of the crates `hashbrown` and `indexmap` do).
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_proto::name::{AnyCase, HubName};
+/// use hashbrown::HashMap;
+///
+/// let hubs = HashMap::from([(HubName::parse("ChatHub")?, 1)]);
+/// assert_eq!(hubs.get(&AnyCase("CHATHUB")), Some(&1));
+/// # Ok::<_, heliostat_proto::name::NameError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct AnyCase<'a>(pub &'a str);
+
+impl Hash for AnyCase<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        folded(self.0).for_each(|letter| letter.hash(state));
+        // Ends the sequence, as `str` does, so that neighbouring fields cannot run into each other.
+        state.write_u8(0xFF);
+    }
+}
 
 /// Whether two hub or method names mean the same: equal but for case, letter by letter.
 #[must_use]
@@ -287,6 +319,8 @@ mod tests {
                 let (first, second) = (HubName::parse(&a).unwrap(), HubName::parse(&b).unwrap());
                 prop_assert_eq!(first == second, fold_name(&a) == fold_name(&b));
                 prop_assert_eq!(HashSet::from([first.clone()]).contains(&second), first == second);
+                let table = hashbrown::HashSet::<_>::from([first.clone()]);
+                prop_assert_eq!(table.contains(&AnyCase(&b)), first == second);
             }
         }
     }

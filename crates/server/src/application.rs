@@ -4,20 +4,14 @@
 //! kinds of application keep this one contract, so every promise about the order of callbacks is kept in one place (the
 //! connection layer's [`crate::connection::Callbacks`]).
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use heliostat_bus::Position;
 use heliostat_proto::{connection::Reason, id::ConnectionId, name::UserId};
 use tokio_util::sync::CancellationToken;
 
-use crate::{failure::Failure, http::request::Request, server::Core};
+use crate::{begun::Begun, connection::Record, failure::Failure, http::request::Request, server::Core};
 
 /// Something that is mapped at a path: all hubs, or one persistent connection type.
 pub(crate) trait Application: Send + Sync + fmt::Debug + 'static {
@@ -52,8 +46,8 @@ pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
     /// A SignalR connection is over. Never called twice for one connection, and nothing is called after it.
     fn disconnected(&self, context: Context, reason: Reason) -> BoxFuture<'static, ()>;
 
-    /// The client sent `data`.
-    fn received(&self, context: Context, data: &str) -> BoxFuture<'static, Received>;
+    /// The client sent `data`. What the application does without waiting is done when this returns.
+    fn received(&self, context: Context, data: &str) -> Begun<Received>;
 }
 
 /// Which connection a callback is about.
@@ -64,24 +58,24 @@ pub(crate) struct Context {
     pub(crate) request: Arc<Request>,
     /// The server: topics, acknowledgements, counters.
     pub(crate) core: Arc<Core>,
-    /// Cancelled when the SignalR connection ends.
-    pub(crate) ended: CancellationToken,
-    /// Where in the log this call's last progress report stands.
-    pub(crate) reported: Reported,
+    pub(crate) holder: Holder,
 }
 
-/// The place of a call's last progress report: its result should not overtake it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Reported(Arc<AtomicU64>);
+/// Who knows when the SignalR connection ends.
+#[derive(Clone, Debug)]
+pub(crate) enum Holder {
+    ThisServer(Arc<Record>),
+    /// A message may land where its connection is not (spec 6.6). Nobody here ever cancels this.
+    AnotherServer(CancellationToken),
+}
 
-impl Reported {
-    pub(crate) fn note(&self, position: Position) {
-        self.0.fetch_max(position.get(), Ordering::Relaxed);
-    }
-
-    /// `None` if nothing was reported.
-    pub(crate) fn last(&self) -> Option<Position> {
-        Some(Position::new(self.0.load(Ordering::Relaxed))).filter(|position| *position != Position::ZERO)
+impl Context {
+    /// Cancelled when the SignalR connection ends.
+    pub(crate) fn ended(&self) -> &CancellationToken {
+        match &self.holder {
+            Holder::ThisServer(record) => &record.ended,
+            Holder::AnotherServer(never) => never,
+        }
     }
 }
 
@@ -89,7 +83,11 @@ impl Reported {
 #[derive(Debug)]
 pub(crate) enum Received {
     /// An answer for the caller alone: a hub result. Its own frame on a WebSocket, the body elsewhere.
-    Reply(Vec<u8>),
+    Reply {
+        json: Vec<u8>,
+        /// Where in the log the call's last progress report stands: the result should not overtake it (CP-168).
+        after: Option<Position>,
+    },
     /// Nothing to say.
     Nothing,
     /// The data broke the protocol. 400 over HTTP; dropped on a WebSocket (spec 2.10, rows 20 and 21).

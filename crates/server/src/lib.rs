@@ -31,6 +31,7 @@
 extern crate self as heliostat;
 
 mod application;
+mod begun;
 mod builder;
 mod connection;
 mod drain;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     application::{Admission, Application, Context, Received, Refusal},
+    begun::Begun,
     failure::Failure,
     groups::{GroupError, Membership},
     http::request::Request,
@@ -155,8 +156,8 @@ impl Connection {
 
     /// Cancelled when the SignalR connection ends.
     #[must_use]
-    pub const fn ended(&self) -> &CancellationToken {
-        &self.context.ended
+    pub fn ended(&self) -> &CancellationToken {
+        self.context.ended()
     }
 
     /// Sends to this connection.
@@ -407,9 +408,9 @@ impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
         async move { connection.disconnected(&Self::handle(context), reason).await }.boxed()
     }
 
-    fn received(&self, context: Context, data: &str) -> BoxFuture<'static, Received> {
+    fn received(&self, context: Context, data: &str) -> Begun<Received> {
         let (connection, data) = (Arc::clone(&self.connection), data.to_owned());
-        async move {
+        let handled = async move {
             let work = std::panic::AssertUnwindSafe(async {
                 connection.received(&Self::handle(context), &data).await
             });
@@ -421,7 +422,7 @@ impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
                     Received::Failed(Failure::new("the handler panicked"))
                 }
             }
-        }
-        .boxed()
+        };
+        Begun::with(handled.boxed())
     }
 }

@@ -89,10 +89,10 @@ mod tests {
             let mut out = Vec::new();
             HubCall { id, hub: &hub, method: &method, arguments: &arguments, state: None }.encode(&mut out).unwrap();
             let read = HubInvocation::parse(std::str::from_utf8(&out).unwrap()).unwrap();
-            prop_assert_eq!((&read.hub, &read.method), (&hub, &method));
+            prop_assert_eq!((read.hub(), read.method()), (hub.as_str(), method.as_str()));
             let id = id.to_string();
-            prop_assert_eq!(read.id.as_str(), Some(id.as_str()));
-            let read: Vec<String> = read.arguments.unwrap().iter().map(|json| serde_json::from_str(json.get()).unwrap()).collect();
+            prop_assert_eq!(read.id().as_str(), Some(id.as_str()));
+            let read: Vec<String> = read.arguments().unwrap().map(|json| serde_json::from_str(json).unwrap()).collect();
             prop_assert_eq!(read, arguments);
         }
     }

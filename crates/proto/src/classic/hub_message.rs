@@ -257,7 +257,7 @@ mod tests {
         fn answers_and_progress_that_a_server_writes_are_read_back(id: String, value: Vec<String>, text: String, is_meant: bool) {
             let id_written = InvocationId::new(&id);
             let mut out = Vec::new();
-            HubResult { id: &id_written, state: None, outcome: Outcome::Returned(&value) }.encode(&mut out).unwrap();
+            HubResult { id: id_written, state: None, outcome: Outcome::Returned(&value) }.encode(&mut out).unwrap();
             let read = answer(std::str::from_utf8(&out).unwrap());
             prop_assert_eq!(read.id.as_deref(), Some(id.as_str()));
             let read: Vec<String> = serde_json::from_str(read.outcome.unwrap().unwrap().get()).unwrap();
@@ -266,13 +266,13 @@ mod tests {
             out.clear();
             let kind = if is_meant { FailureKind::HubError { data: None } } else { FailureKind::Unexpected };
             let outcome = Outcome::Failed(Failure { text: &text, kind, trace: None });
-            HubResult::<()> { id: &id_written, state: None, outcome }.encode(&mut out).unwrap();
+            HubResult::<()> { id: id_written, state: None, outcome }.encode(&mut out).unwrap();
             let failure = answer(std::str::from_utf8(&out).unwrap()).outcome.unwrap_err();
             prop_assert_eq!(&*failure.text, text.as_str());
             prop_assert_eq!(failure.kind != HubFailureKind::Unexpected, is_meant);
 
             out.clear();
-            Progress { id: &id_written, value: &value }.encode(&mut out).unwrap();
+            Progress { id: id_written, value: &value }.encode(&mut out).unwrap();
             let HubMessage::Progress { id: read, value: json, .. } = HubMessage::decode(std::str::from_utf8(&out).unwrap()).unwrap() else { panic!() };
             prop_assert_eq!(&*read, id.as_str());
             prop_assert_eq!(serde_json::from_str::<Vec<String>>(json.get()).unwrap(), value);

@@ -17,14 +17,14 @@ use crate::json::{JsonError, ObjectWriter, whole_or_nothing, write_json, write_s
 ///
 /// let mut out = Vec::new();
 /// let id = InvocationId::new("0");
-/// HubResult { id: &id, state: None, outcome: Outcome::Returned("hi ann") }.encode(&mut out)?;
+/// HubResult { id, state: None, outcome: Outcome::Returned("hi ann") }.encode(&mut out)?;
 /// assert_eq!(out, br#"{"R":"hi ann","I":"0"}"#);
 /// # Ok::<_, heliostat_proto::json::JsonError>(())
 /// ```
 #[derive(Debug)]
 pub struct HubResult<'a, R: ?Sized = ()> {
     /// Which call is answered.
-    pub id: &'a InvocationId,
+    pub id: InvocationId<'a>,
     /// What the method changed in the caller's state; nothing if it is `None` or empty.
     pub state: Option<&'a Map<String, Value>>,
     /// How the call ended.
@@ -36,6 +36,8 @@ pub struct HubResult<'a, R: ?Sized = ()> {
 pub enum Outcome<'a, R: ?Sized = ()> {
     /// With a value. A value whose JSON is null (`()`, `None`) is left out.
     Returned(&'a R),
+    /// With a value that [`to_json`](crate::json::to_json) has written already, or with none.
+    Written(Option<&'a [u8]>),
     /// With an error.
     Failed(Failure<'a>),
 }
@@ -79,8 +81,10 @@ impl<R: Serialize + ?Sized> HubResult<'_, R> {
         if let Some(state) = self.state.filter(|state| !state.is_empty()) {
             write_json(object.key("S"), state)?;
         }
-        if let Outcome::Returned(value) = self.outcome {
-            object.unless_null("R", value)?;
+        match self.outcome {
+            Outcome::Returned(value) => object.unless_null("R", value)?,
+            Outcome::Written(Some(json)) => object.key("R").extend_from_slice(json),
+            Outcome::Written(None) | Outcome::Failed(_) => {}
         }
         self.id.write(&mut object, "I");
         if let Outcome::Failed(failure) = &self.outcome {
@@ -118,7 +122,7 @@ pub fn generic_failure(hub: &str, method: &str) -> String {
 #[derive(Debug)]
 pub struct Progress<'a, T: ?Sized> {
     /// Which call it belongs to.
-    pub id: &'a InvocationId,
+    pub id: InvocationId<'a>,
     /// What the method reports.
     pub value: &'a T,
 }
@@ -158,7 +162,7 @@ mod tests {
 
     fn returned<R: Serialize + ?Sized>(value: &R) -> String {
         let id = InvocationId::new("0");
-        encoded(&HubResult { id: &id, state: None, outcome: Outcome::Returned(value) })
+        encoded(&HubResult { id, state: None, outcome: Outcome::Returned(value) })
     }
 
     fn encoded<R: Serialize + ?Sized>(result: &HubResult<'_, R>) -> String {
@@ -170,7 +174,7 @@ mod tests {
     fn failed(kind: FailureKind<'_>, trace: Option<&str>) -> String {
         let id = InvocationId::new("4");
         let failure = Failure { text: "room is full", kind, trace };
-        encoded(&HubResult::<()> { id: &id, state: None, outcome: Outcome::Failed(failure) })
+        encoded(&HubResult::<()> { id, state: None, outcome: Outcome::Failed(failure) })
     }
 
     #[test]
@@ -193,14 +197,14 @@ mod tests {
     fn a_call_without_an_id_is_answered_with_a_null_id() {
         // Recordings send-errors/missing-id and id-null.
         let id = InvocationId::absent();
-        insta::assert_snapshot!(encoded(&HubResult { id: &id, state: None, outcome: Outcome::Returned("x") }), @r#"{"R":"x","I":null}"#);
+        insta::assert_snapshot!(encoded(&HubResult { id, state: None, outcome: Outcome::Returned("x") }), @r#"{"R":"x","I":null}"#);
     }
 
     #[test]
     fn cp_181_changed_state_comes_first_and_may_contain_null() {
         let id = InvocationId::new("2");
         let with = |state: &Value, value: &Value| {
-            encoded(&HubResult { id: &id, state: state.as_object(), outcome: Outcome::Returned(value) })
+            encoded(&HubResult { id, state: state.as_object(), outcome: Outcome::Returned(value) })
         };
         insta::assert_snapshot!(with(&json!({"count": 3}), &json!(true)), @r#"{"S":{"count":3},"R":true,"I":"2"}"#);
         insta::assert_snapshot!(with(&json!({"color": null}), &json!(null)), @r#"{"S":{"color":null},"I":"2"}"#);
@@ -212,7 +216,7 @@ mod tests {
         let id = InvocationId::new("3");
         let text = generic_failure("chathub", "SEND");
         let failure = Failure { text: &text, kind: FailureKind::Unexpected, trace: None };
-        insta::assert_snapshot!(encoded(&HubResult::<()> { id: &id, state: None, outcome: Outcome::Failed(failure) }), @r#"{"I":"3","E":"Calling 'chathub.SEND' failed."}"#);
+        insta::assert_snapshot!(encoded(&HubResult::<()> { id, state: None, outcome: Outcome::Failed(failure) }), @r#"{"I":"3","E":"Calling 'chathub.SEND' failed."}"#);
     }
 
     #[test]
@@ -232,25 +236,23 @@ mod tests {
 
     #[test]
     fn cp_168_progress_has_a_marked_id_outside_and_the_real_one_inside() {
-        let progress = |id: &InvocationId, value: &Value| {
+        let progress = |id: InvocationId<'_>, value: &Value| {
             let mut out = Vec::new();
             Progress { id, value }.encode(&mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         let id = InvocationId::new("5");
-        insta::assert_snapshot!(progress(&id, &json!(40)), @r#"{"I":"P|5","P":{"I":"5","D":40}}"#);
-        insta::assert_snapshot!(progress(&id, &json!(null)), @r#"{"I":"P|5","P":{"I":"5","D":null}}"#);
-        insta::assert_snapshot!(progress(&InvocationId::absent(), &json!("x")), @r#"{"I":"P|","P":{"I":null,"D":"x"}}"#);
+        insta::assert_snapshot!(progress(id, &json!(40)), @r#"{"I":"P|5","P":{"I":"5","D":40}}"#);
+        insta::assert_snapshot!(progress(id, &json!(null)), @r#"{"I":"P|5","P":{"I":"5","D":null}}"#);
+        insta::assert_snapshot!(progress(InvocationId::absent(), &json!("x")), @r#"{"I":"P|","P":{"I":null,"D":"x"}}"#);
     }
 
     #[test]
     fn an_answer_that_cannot_be_written_leaves_the_buffer_as_it_was() {
         let (id, impossible) = (InvocationId::new("0"), BTreeMap::from([(vec![1], 1)]));
         let mut out = b"before".to_vec();
-        HubResult { id: &id, state: None, outcome: Outcome::Returned(&impossible) }
-            .encode(&mut out)
-            .unwrap_err();
-        Progress { id: &id, value: &impossible }.encode(&mut out).unwrap_err();
+        HubResult { id, state: None, outcome: Outcome::Returned(&impossible) }.encode(&mut out).unwrap_err();
+        Progress { id, value: &impossible }.encode(&mut out).unwrap_err();
         assert_eq!(out, b"before");
     }
 
@@ -259,12 +261,12 @@ mod tests {
         fn every_answer_is_json_with_what_was_put_in(id: String, value: String, text: String) {
             let id = InvocationId::new(&id);
             let read: Value = serde_json::from_str(&encoded(&HubResult {
-                id: &id, state: None, outcome: Outcome::Returned(&value),
+                id, state: None, outcome: Outcome::Returned(&value),
             })).unwrap();
             prop_assert_eq!(&read, &json!({ "R": value, "I": id.as_str() }));
             let failure = Failure { text: &text, kind: FailureKind::Unexpected, trace: None };
             let read: Value = serde_json::from_str(&encoded(&HubResult::<()> {
-                id: &id, state: None, outcome: Outcome::Failed(failure),
+                id, state: None, outcome: Outcome::Failed(failure),
             })).unwrap();
             prop_assert_eq!(&read, &json!({ "I": id.as_str(), "E": text }));
         }

@@ -226,7 +226,7 @@ mod tests {
         #[test]
         fn every_result_that_a_server_writes_is_a_result(id: String, value: Vec<String>) {
             let mut out = Vec::new();
-            let result = HubResult { id: &InvocationId::new(&id), state: None, outcome: Outcome::Returned(&value) };
+            let result = HubResult { id: InvocationId::new(&id), state: None, outcome: Outcome::Returned(&value) };
             result.encode(&mut out).unwrap();
             prop_assert!(matches!(decode_frame(std::str::from_utf8(&out).unwrap()), Ok(Frame::Result(_))));
         }

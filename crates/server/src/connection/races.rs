@@ -27,6 +27,7 @@ use heliostat_proto::{
 use super::{Arrival, Callback, Outcome, Owner, Record};
 use crate::{
     application::{Admission, Context, Received},
+    begun::Begun,
     failure::Failure,
     http::request::Request,
     server::{Core, Server},
@@ -84,8 +85,8 @@ impl Admission for Present {
         self.hear("disconnected")
     }
 
-    fn received(&self, _: Context, _: &str) -> BoxFuture<'static, Received> {
-        std::future::ready(Received::Nothing).boxed()
+    fn received(&self, _: Context, _: &str) -> Begun<Received> {
+        Begun::Done(Received::Nothing)
     }
 }
 

@@ -31,7 +31,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{
-    application::{Admission, Context, Reported},
+    application::{Admission, Context, Holder},
     http::request::Request,
     lost::LossCause,
     server::Core,
@@ -405,7 +405,7 @@ impl Record {
         endings
     }
 
-    fn raise_connected(&self, core: &Arc<Core>, state: &State) {
+    fn raise_connected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.connections_connected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
         if let Some(owner) = &state.owner {
@@ -414,7 +414,7 @@ impl Record {
         }
     }
 
-    fn raise_reconnected(&self, core: &Arc<Core>, state: &State) {
+    fn raise_reconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.connections_reconnected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
         if let Some(owner) = &state.owner {
@@ -445,14 +445,9 @@ impl Record {
         }
     }
 
-    pub(crate) fn context(&self, core: &Arc<Core>, request: &Arc<Request>) -> Context {
-        Context {
-            id: self.id,
-            request: Arc::clone(request),
-            core: Arc::clone(core),
-            ended: self.ended.clone(),
-            reported: Reported::default(),
-        }
+    pub(crate) fn context(self: &Arc<Self>, core: &Arc<Core>, request: &Arc<Request>) -> Context {
+        let holder = Holder::ThisServer(Arc::clone(self));
+        Context { id: self.id, request: Arc::clone(request), core: Arc::clone(core), holder }
     }
 
     /// A transport connection has taken everything up to here.

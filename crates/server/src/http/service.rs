@@ -16,6 +16,7 @@ use heliostat_proto::{
 };
 use http::{StatusCode, request::Parts};
 use http_body::Body;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, json, refusal},
@@ -27,7 +28,7 @@ use super::{
     upgrade::Upgrade,
 };
 use crate::{
-    application::{Admission, Context as CallbackContext, Received, Refusal, Reported},
+    application::{Admission, Context as CallbackContext, Holder, Received, Refusal},
     connection::{Outcome, Owner},
     endpoint::Jsonp,
     protect::{ConnectionToken, ConnectionTokenError},
@@ -361,29 +362,28 @@ impl Visit<'_> {
                 id: token.id,
                 request: Arc::clone(&self.request),
                 core: Arc::clone(core),
-                ended: tokio_util::sync::CancellationToken::new(),
-                reported: Reported::default(),
+                holder: Holder::AnotherServer(CancellationToken::new()),
             },
         };
-        let reported = context.reported.clone();
-        let received = self.admission.received(context, data).await;
+        let received = self.admission.received(context, data).end().await;
         // The result takes another way than the progress reports before it, and must not overtake them (CP-168).
-        if let (Some(record), Some(last)) = (&record, reported.last()) {
-            record.reads(last).await;
+        if let (Some(record), Received::Reply { after: Some(last), .. }) = (&record, &received) {
+            record.reads(*last).await;
         }
         self.reply(received, kind)
     }
 
     fn reply(&self, received: Received, kind: TransportKind) -> Answer {
         match received {
-            Received::Reply(body) if kind == TransportKind::ForeverFrame => {
+            Received::Reply { json: body, .. } if kind == TransportKind::ForeverFrame => {
                 let mut escaped = Vec::with_capacity(body.len());
                 forever_frame::escape_html_json(&mut escaped, &body);
                 answer(StatusCode::OK, Some(JSON), ResponseBody::whole(escaped))
             }
-            Received::Reply(body) => {
-                json(&body, self.callback.as_ref().filter(|_| kind == TransportKind::LongPolling))
-            }
+            Received::Reply { json: body, .. } => match self.callback.as_ref() {
+                Some(callback) if kind == TransportKind::LongPolling => json(&body, Some(callback)),
+                Some(_) | None => answer(StatusCode::OK, Some(JSON), ResponseBody::whole(body)),
+            },
             Received::Nothing => bare(StatusCode::OK),
             Received::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
             Received::Failed(failure) => {

@@ -39,9 +39,9 @@ impl<'a> Binder<'a> {
 
     /// The next of the client's arguments as a `T`.
     pub(crate) fn next<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, Failure> {
-        let argument = self.invocation.arguments().get(self.next);
+        let argument = self.invocation.argument(self.next);
         self.next += 1;
-        Ok(convert(argument.map(|raw| raw.get()), self.next, name)?)
+        Ok(convert(argument, self.next, name)?)
     }
 }
 

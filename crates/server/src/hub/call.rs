@@ -3,87 +3,107 @@
 //! Whatever goes wrong becomes an error *result*; a handler that panics costs its caller an error and nobody anything else. What the
 //! client learns of an error is chosen here and nowhere else (spec 7.3).
 
-use std::sync::atomic::AtomicBool;
-
+use futures_util::{FutureExt, future::BoxFuture};
 use heliostat_proto::classic::{self, FailureKind, HubInvocation, HubResult, Outcome};
 use tracing::Instrument;
 
 use crate::{
     application::{Context, Received},
+    begun::Begun,
     endpoint::DetailedErrors,
     failure::Failure,
     hub::{
-        caller_state::CallerState,
         descriptor::MethodDescriptor,
         entry::HubEntry,
-        guard::{guard, guard_now},
+        guard::{CaughtPanic, guard, guard_now},
         invocation::{Call, Invocation, Occasion},
         pipeline::Verdict,
         result::Answer,
     },
 };
 
-/// Runs one call and encodes what came of it.
-pub(crate) async fn answer(
+/// What a result has besides its value, in bytes: more than enough for most.
+const ROOM_FOR_RESULT: usize = 48;
+
+/// What comes of a method.
+type Returned = Result<Answer, Failure>;
+
+/// Begins one call, and encodes what came of it when it is over.
+pub(crate) fn answer(
     context: Context,
     hub: HubEntry,
     sent: HubInvocation,
     detailed: DetailedErrors,
-) -> Received {
+) -> Begun<Received> {
     let span = tracing::debug_span!(
-        target: "SignalR.HubDispatcher", "invocation", connection = %context.id, hub = %hub.name(), method = sent.method
+        target: "SignalR.HubDispatcher", "invocation", connection = %context.id, hub = %hub.name(), method = sent.method()
     );
-    let (arguments, too_deep) = match sent.arguments {
-        Ok(arguments) => (arguments, None),
-        Err(error) => (Vec::new(), Some(error)),
+    let too_deep = sent.arguments().err();
+    let invocation = Invocation::new(context, hub, Occasion::Call(Call::new(sent)));
+    let entered = span.enter();
+    if let Some(error) = too_deep {
+        return Begun::Done(finish(&invocation, Err(error.into()), detailed));
+    }
+    let work = match guard_now(|| begin(&invocation)) {
+        Ok(Begun::Waits(work)) => work,
+        Ok(Begun::Done(returned)) => return Begun::Done(conclude(&invocation, Ok(returned), detailed)),
+        Err(panic) => return Begun::Done(conclude(&invocation, Err(panic), detailed)),
     };
-    let invocation = Invocation::new(
-        context,
-        hub,
-        Occasion::Call(Call {
-            hub: sent.hub,
-            method: sent.method,
-            arguments,
-            id: sent.id,
-            state: CallerState::new(sent.state),
-            over: AtomicBool::new(false),
-        }),
-    );
-    async move {
-        let outcome = match too_deep {
-            Some(error) => Err(error.into()),
-            None => attempt(&invocation).await,
-        };
-        finish(&invocation, outcome, detailed)
-    }
-    .instrument(span)
-    .await
+    drop(entered);
+    Begun::Waits(go_on(invocation, work, detailed).instrument(span).boxed())
 }
 
-/// The call with everything around it.
-async fn attempt(invocation: &Invocation) -> Result<Answer, Failure> {
-    match guard(run(invocation)).await.unwrap_or_else(|panic| Err(panic.into())) {
-        Ok(answer) => Ok(answer),
-        Err(failure) => {
-            log_failure(invocation, &failure);
-            guard_now(|| invocation.entry().pipeline().incoming_error(invocation, failure))
-                .unwrap_or_else(|panic| Err(panic.into()))
-        }
-    }
-}
-
-async fn run(invocation: &Invocation) -> Result<Answer, Failure> {
+/// Finds the method, asks whether it may run, and runs it until it waits.
+fn begin(invocation: &Invocation) -> Begun<Returned> {
     let hub = invocation.entry();
-    let method = hub.resolve(invocation.method().unwrap_or_default(), invocation.arguments().len())?;
-    if !hub.may_call(method, invocation) {
-        return Err(not_authorized(hub, method));
-    }
-    let (entered, verdict) = hub.pipeline().enter(|module| module.before_incoming(invocation));
-    let answer = match verdict {
-        Verdict::Proceed => method.run(invocation.clone()).await?,
-        Verdict::Veto => Answer::none(),
+    let method = match method(hub, invocation) {
+        Ok(method) => method,
+        Err(failure) => return Begun::Done(Err(failure)),
     };
-    Ok(entered.iter().rev().fold(answer, |answer, module| module.after_incoming(invocation, answer)))
+    let (entered, verdict) = hub.pipeline().enter(|module| module.before_incoming(invocation));
+    let begun = match verdict {
+        Verdict::Proceed => method.run(invocation),
+        Verdict::Veto => Begun::Done(Ok(Answer::none())),
+    };
+    match begun {
+        Begun::Done(Ok(answer)) => Begun::Done(Ok(hub.pipeline().leave(entered, invocation, answer))),
+        begun @ (Begun::Done(Err(_)) | Begun::Waits(_)) => begun,
+    }
+}
+
+/// The method that is called, if it is there and may be.
+fn method<'a>(hub: &'a HubEntry, invocation: &Invocation) -> Result<&'a MethodDescriptor, Failure> {
+    let name = invocation.method().unwrap_or_default();
+    let method = hub.resolve(name, invocation.arguments().len())?;
+    if hub.may_call(method, invocation) { Ok(method) } else { Err(not_authorized(hub, method)) }
+}
+
+/// The rest of a call whose method waits.
+async fn go_on(
+    invocation: Invocation,
+    work: BoxFuture<'static, Returned>,
+    detailed: DetailedErrors,
+) -> Received {
+    let returned = guard(async {
+        let answer = work.await?;
+        let pipeline = invocation.entry().pipeline();
+        Ok(pipeline.leave(&pipeline.modules, &invocation, answer))
+    });
+    conclude(&invocation, returned.await, detailed)
+}
+
+/// A failure is logged and may be amended by modules; then the call is over.
+fn conclude(
+    invocation: &Invocation,
+    returned: Result<Returned, CaughtPanic>,
+    detailed: DetailedErrors,
+) -> Received {
+    let outcome = returned.unwrap_or_else(|panic| Err(panic.into())).or_else(|failure| {
+        log_failure(invocation, &failure);
+        guard_now(|| invocation.entry().pipeline().incoming_error(invocation, failure))
+            .unwrap_or_else(|panic| Err(panic.into()))
+    });
+    finish(invocation, outcome, detailed)
 }
 
 fn not_authorized(hub: &HubEntry, method: &MethodDescriptor) -> Failure {
@@ -100,25 +120,24 @@ fn log_failure(invocation: &Invocation, failure: &Failure) {
 }
 
 /// Ends the call and encodes its result. Nothing may be reported about the call from here on.
-fn finish(invocation: &Invocation, outcome: Result<Answer, Failure>, detailed: DetailedErrors) -> Received {
+fn finish(invocation: &Invocation, outcome: Returned, detailed: DetailedErrors) -> Received {
     let Some(call) = invocation.call() else { return Received::Nothing };
     call.end();
-    let state = call.state.changes();
-    let mut out = Vec::new();
+    let (id, state) = (call.id(), call.state.changes());
+    let state = state.as_ref();
+    let mut json = Vec::with_capacity(outcome.as_ref().map_or(0, Answer::size) + ROOM_FOR_RESULT);
     let encoded = match &outcome {
         Ok(answer) => {
-            let outcome = Outcome::Returned(&answer.raw());
-            HubResult { id: &call.id, state: state.as_ref(), outcome }.encode(&mut out)
+            HubResult { id, state, outcome: Outcome::<()>::Written(answer.written()) }.encode(&mut json)
         }
         Err(failure) => {
             let (text, kind) = told(call, failure, detailed);
             let failure = classic::Failure { text: &text, kind, trace: None };
-            HubResult::<()> { id: &call.id, state: state.as_ref(), outcome: Outcome::Failed(failure) }
-                .encode(&mut out)
+            HubResult { id, state, outcome: Outcome::<()>::Failed(failure) }.encode(&mut json)
         }
     };
     match encoded {
-        Ok(()) => Received::Reply(out),
+        Ok(()) => Received::Reply { json, after: call.last_report() },
         Err(error) => Received::Failed(error.into()),
     }
 }
@@ -129,28 +148,20 @@ fn told<'a>(call: &Call, failure: &'a Failure, detailed: DetailedErrors) -> (Str
         (Some(error), _) => (error.message().to_owned(), FailureKind::HubError { data: error.data() }),
         (None, DetailedErrors::On) => (failure.to_string(), FailureKind::Unexpected),
         (None, DetailedErrors::Off) => {
-            (classic::generic_failure(&call.hub, &call.method), FailureKind::Unexpected)
+            (classic::generic_failure(call.hub(), call.method()), FailureKind::Unexpected)
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use heliostat_proto::classic::InvocationId;
     use serde_json::json;
 
     use super::*;
     use crate::failure::HubError;
 
     fn call() -> Call {
-        Call {
-            hub: "chathub".into(),
-            method: "SEND".into(),
-            arguments: Vec::new(),
-            id: InvocationId::new("0"),
-            state: CallerState::default(),
-            over: AtomicBool::new(false),
-        }
+        Call::new(HubInvocation::parse(r#"{"H":"chathub","M":"SEND","I":0}"#).unwrap())
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //!
 //! Only what stands here can be called. Overloads of one name differ in their number of arguments, and in nothing else (spec 7.4).
 
-use std::{collections::HashMap, fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
+use hashbrown::HashMap;
 use heliostat_proto::name::{GroupName, MethodName, camel_case};
 
 use crate::{
+    begun::Begun,
     failure::Failure,
     http::request::Request,
     hub::{
@@ -31,7 +33,7 @@ pub trait Hub: Send + Sync + Sized + 'static {
     fn describe(self: Arc<Self>) -> HubDescriptor;
 }
 
-type Handler = Box<dyn Fn(Invocation) -> BoxFuture<'static, Result<Answer, Failure>> + Send + Sync>;
+type Handler = Box<dyn Fn(&Invocation) -> Begun<Result<Answer, Failure>> + Send + Sync>;
 type Callback = Box<dyn Fn(Invocation) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 type Rejoin = Box<dyn Fn(&Request, Vec<GroupName>) -> Vec<GroupName> + Send + Sync>;
 
@@ -70,6 +72,9 @@ pub struct HubDescriptor {
 pub struct MethodDescriptor {
     name: Name,
     parameters: Vec<ParameterDescriptor>,
+    /// How many arguments clients send, and how many at least: trailing optional ones may be missing.
+    arity: usize,
+    least_arity: usize,
     rules: Vec<Requirement>,
     handler: Handler,
 }
@@ -166,14 +171,33 @@ impl HubDescriptor {
 }
 
 impl MethodDescriptor {
-    /// A method with its handler.
+    /// A method whose handler may wait.
     pub fn new<F: Future<Output = Result<Answer, Failure>> + Send + 'static>(
         name: Name,
         parameters: Vec<ParameterDescriptor>,
         handler: impl Fn(Invocation) -> F + Send + Sync + 'static,
     ) -> Self {
-        let handler = Box::new(move |invocation| handler(invocation).boxed());
-        Self { name, parameters, rules: Vec::new(), handler }
+        Self::handled(
+            name,
+            parameters,
+            Box::new(move |invocation| Begun::with(handler(invocation.clone()).boxed())),
+        )
+    }
+
+    /// A method whose handler does not wait.
+    pub fn at_once(
+        name: Name,
+        parameters: Vec<ParameterDescriptor>,
+        handler: impl Fn(&Invocation) -> Result<Answer, Failure> + Send + Sync + 'static,
+    ) -> Self {
+        Self::handled(name, parameters, Box::new(move |invocation| Begun::Done(handler(invocation))))
+    }
+
+    fn handled(name: Name, parameters: Vec<ParameterDescriptor>, handler: Handler) -> Self {
+        let sent: Vec<Need> = parameters.iter().filter_map(|parameter| parameter.need).collect();
+        let (arity, last_required) = (sent.len(), sent.iter().rposition(|need| *need == Need::Required));
+        let least_arity = last_required.map_or(0, |last| last + 1);
+        Self { name, parameters, arity, least_arity, rules: Vec::new(), handler }
     }
 
     /// Adds a rule for this method.
@@ -187,7 +211,7 @@ impl MethodDescriptor {
         &self.rules
     }
 
-    pub(crate) fn run(&self, invocation: Invocation) -> BoxFuture<'static, Result<Answer, Failure>> {
+    pub(crate) fn run(&self, invocation: &Invocation) -> Begun<Result<Answer, Failure>> {
         (self.handler)(invocation)
     }
 
@@ -200,14 +224,12 @@ impl MethodDescriptor {
         &self.name
     }
 
-    pub(super) fn arity(&self) -> usize {
-        self.sent_parameters().count()
+    pub(super) const fn arity(&self) -> usize {
+        self.arity
     }
 
-    /// How many arguments it needs at least: trailing optional ones may be missing.
-    pub(super) fn least_arity(&self) -> usize {
-        let sent: Vec<Need> = self.parameters.iter().filter_map(|parameter| parameter.need).collect();
-        sent.iter().rposition(|need| *need == Need::Required).map_or(0, |last| last + 1)
+    pub(super) const fn least_arity(&self) -> usize {
+        self.least_arity
     }
 
     /// `add(a, b)`, as error texts show it.

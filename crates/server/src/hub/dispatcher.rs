@@ -17,6 +17,7 @@ use heliostat_proto::{
 
 use crate::{
     application::{Admission, Application, Context, Received, Refusal},
+    begun::Begun,
     endpoint::{DetailedErrors, EndpointOptions, JavaScriptProxies},
     failure::Failure,
     http::request::Request,
@@ -149,26 +150,20 @@ impl Admission for HubAdmission {
         })
     }
 
-    fn received(&self, context: Context, data: &str) -> BoxFuture<'static, Received> {
+    fn received(&self, context: Context, data: &str) -> Begun<Received> {
         let invocation = match HubInvocation::parse(data) {
             Ok(invocation) => invocation,
-            Err(error) => return ready(Received::Malformed(error.to_string())),
+            Err(error) => return Begun::Done(Received::Malformed(error.to_string())),
         };
-        match self.registry.find(&invocation.hub) {
-            Some(hub) => {
-                let detailed = self.detailed_errors;
-                Box::pin(call::answer(context, hub, invocation, detailed))
-            }
+        match self.registry.find(invocation.hub()) {
+            Some(hub) => call::answer(context, hub, invocation, self.detailed_errors),
             None => {
                 context.core.counters().resolution_error();
-                ready(Received::Malformed(format!("the hub '{}' does not exist here", invocation.hub)))
+                let why = format!("the hub '{}' does not exist here", invocation.hub());
+                Begun::Done(Received::Malformed(why))
             }
         }
     }
-}
-
-fn ready(received: Received) -> BoxFuture<'static, Received> {
-    Box::pin(std::future::ready(received))
 }
 
 impl HubAdmission {

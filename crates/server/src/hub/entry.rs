@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use heliostat_proto::name::{GroupName, HubName, MethodName};
+use heliostat_proto::name::{AnyCase, GroupName, HubName};
 
 use crate::{
     failure::Failure,
@@ -20,43 +20,55 @@ use crate::{
 
 /// A hub of one server: what it offers, and what surrounds it. A handle: clones are the same hub.
 #[derive(Clone, Debug)]
-pub(crate) struct HubEntry {
+pub(crate) struct HubEntry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
     name: HubName,
     descriptor: Arc<HubDescriptor>,
     pipeline: Arc<Pipeline>,
 }
 
 impl HubEntry {
-    pub(crate) const fn new(name: HubName, descriptor: Arc<HubDescriptor>, pipeline: Arc<Pipeline>) -> Self {
-        Self { name, descriptor, pipeline }
+    pub(crate) fn new(name: HubName, descriptor: Arc<HubDescriptor>, pipeline: Arc<Pipeline>) -> Self {
+        Self(Arc::new(Inner { name, descriptor, pipeline }))
+    }
+
+    /// The same hub with this around it.
+    pub(super) fn within(&self, pipeline: &Arc<Pipeline>) -> Self {
+        Self::new(self.0.name.clone(), Arc::clone(&self.0.descriptor), Arc::clone(pipeline))
     }
 
     /// The declared name, in its declared spelling.
-    pub(crate) const fn name(&self) -> &HubName {
-        &self.name
+    pub(crate) fn name(&self) -> &HubName {
+        &self.0.name
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
+        &self.0.pipeline
+    }
+
+    fn descriptor(&self) -> &HubDescriptor {
+        &self.0.descriptor
     }
 
     pub(crate) fn property(&self) -> String {
-        self.descriptor.name.property()
+        self.descriptor().name.property()
     }
 
     /// Whether the client of this request may have the hub's messages.
     pub(crate) fn may_connect(&self, request: &Request) -> bool {
-        self.pipeline.may_connect(self.name.as_str(), request)
-            && match self.descriptor.outgoing {
+        self.pipeline().may_connect(self.name().as_str(), request)
+            && match self.descriptor().outgoing {
                 Outgoing::Open => true,
-                Outgoing::Protected => self.descriptor.rules.iter().all(|rule| rule.allows(request)),
+                Outgoing::Protected => self.descriptor().rules.iter().all(|rule| rule.allows(request)),
             }
     }
 
     /// Whether this call of `method` may run.
     pub(crate) fn may_call(&self, method: &MethodDescriptor, call: &Invocation) -> bool {
-        let mut rules = self.descriptor.rules.iter().chain(method.rules());
-        self.pipeline.may_call(call) && rules.all(|rule| rule.allows(call.request()))
+        let mut rules = self.descriptor().rules.iter().chain(method.rules());
+        self.pipeline().may_call(call) && rules.all(|rule| rule.allows(call.request()))
     }
 
     /// The hub's own callback for an event, or nothing.
@@ -66,9 +78,9 @@ impl HubEntry {
         connection: Invocation,
     ) -> BoxFuture<'static, Result<(), Failure>> {
         let callback = match event {
-            Event::Connected => &self.descriptor.connected,
-            Event::Reconnected => &self.descriptor.reconnected,
-            Event::Disconnected(_) => &self.descriptor.disconnected,
+            Event::Connected => &self.descriptor().connected,
+            Event::Reconnected => &self.descriptor().reconnected,
+            Event::Disconnected(_) => &self.descriptor().disconnected,
         };
         match callback {
             Some(callback) => callback(connection),
@@ -77,16 +89,16 @@ impl HubEntry {
     }
 
     pub(crate) fn rejoining_groups(&self, request: &Request, groups: Vec<GroupName>) -> Vec<GroupName> {
-        let groups = match &self.descriptor.rejoining_groups {
+        let groups = match &self.descriptor().rejoining_groups {
             Some(rule) => rule(request, groups),
             None => groups,
         };
-        self.pipeline.rejoining_groups(self.name.as_str(), request, groups)
+        self.pipeline().rejoining_groups(self.name().as_str(), request, groups)
     }
 
     /// One overload of every method name, the one with the fewest parameters: what the proxy script shows.
     pub(crate) fn shown_methods(&self) -> impl Iterator<Item = &MethodDescriptor> {
-        self.descriptor
+        self.descriptor()
             .methods
             .values()
             .filter_map(|overloads| overloads.iter().min_by_key(|method| method.arity()))
@@ -96,8 +108,23 @@ impl HubEntry {
     ///
     /// An exact count wins over one that leaves optional arguments out.
     pub(crate) fn resolve(&self, method: &str, count: usize) -> Result<&MethodDescriptor, ResolveError> {
-        let name = MethodName::parse(method).map_err(|_| self.unknown(method))?;
-        let overloads = self.descriptor.methods.get(&name).ok_or_else(|| self.unknown(method))?;
+        let overloads =
+            self.descriptor().methods.get(&AnyCase(method)).ok_or_else(|| self.unknown(method))?;
+        // Most methods have one form, and most calls fit it.
+        if let [only] = overloads.as_slice()
+            && only.arity() == count
+        {
+            return Ok(only);
+        }
+        self.choose(overloads, method, count)
+    }
+
+    fn choose<'a>(
+        &self,
+        overloads: &'a [MethodDescriptor],
+        method: &str,
+        count: usize,
+    ) -> Result<&'a MethodDescriptor, ResolveError> {
         let exact = |candidate: &&MethodDescriptor| candidate.arity() == count;
         let lenient =
             |candidate: &&MethodDescriptor| (candidate.least_arity()..=candidate.arity()).contains(&count);
@@ -106,7 +133,7 @@ impl HubEntry {
             Found::None => only(overloads.iter().filter(lenient)),
             one_or_several @ (Found::One(_) | Found::Several) => one_or_several,
         };
-        let (hub, method) = (self.name.clone(), method.to_owned());
+        let (hub, method) = (self.name().clone(), method.to_owned());
         match found {
             Found::One(found) => Ok(found),
             Found::None => {
@@ -119,7 +146,7 @@ impl HubEntry {
     }
 
     fn unknown(&self, method: &str) -> ResolveError {
-        ResolveError::UnknownMethod { hub: self.name.clone(), method: method.to_owned() }
+        ResolveError::UnknownMethod { hub: self.name().clone(), method: method.to_owned() }
     }
 }
 

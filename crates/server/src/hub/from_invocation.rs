@@ -223,7 +223,7 @@ impl FromInvocation for Reason {
 
 impl FromInvocation for Cancellation {
     fn from_invocation(invocation: &Invocation) -> Result<Self, Failure> {
-        Ok(Self::new(invocation.context().ended.clone()))
+        Ok(Self::new(invocation.context().ended().clone()))
     }
 }
 

@@ -5,11 +5,15 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use heliostat_proto::{classic::InvocationId, connection::Reason, id::ConnectionId};
-use serde_json::value::RawValue;
+use heliostat_bus::Position;
+use heliostat_proto::{
+    classic::{HubInvocation, InvocationId},
+    connection::Reason,
+    id::ConnectionId,
+};
 
 use crate::{
     application::Context,
@@ -33,6 +37,7 @@ struct Inner {
 
 /// Why a hub's code runs.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are calls, and each is in an `Arc` of its own")]
 pub(crate) enum Occasion {
     Call(Call),
     Event(Event),
@@ -49,13 +54,11 @@ pub(crate) enum Event {
 /// What the client asked for.
 #[derive(Debug)]
 pub(crate) struct Call {
-    /// As the client wrote them: error texts name the call in the client's own words.
-    pub(crate) hub: String,
-    pub(crate) method: String,
-    pub(crate) arguments: Vec<Box<RawValue>>,
-    pub(crate) id: InvocationId,
+    sent: HubInvocation,
     pub(crate) state: CallerState,
-    pub(crate) over: AtomicBool,
+    over: AtomicBool,
+    /// Where in the log the last progress report stands; zero if there is none.
+    reported: AtomicU64,
 }
 
 impl Invocation {
@@ -72,13 +75,18 @@ impl Invocation {
     /// The name of the method as the client wrote it; none in lifetime callbacks.
     #[must_use]
     pub fn method(&self) -> Option<&str> {
-        self.call().map(|call| call.method.as_str())
+        self.call().map(Call::method)
     }
 
-    /// The client's arguments as it sent them; empty in lifetime callbacks.
-    #[must_use]
-    pub fn arguments(&self) -> &[Box<RawValue>] {
-        self.call().map_or(&[], |call| &call.arguments)
+    /// The client's arguments as it sent them, each still JSON; none in lifetime callbacks.
+    pub fn arguments(&self) -> impl ExactSizeIterator<Item = &str> {
+        let count = self.call().map_or(0, Call::argument_count);
+        (0..count).map(|index| self.argument(index).unwrap_or_default())
+    }
+
+    /// One of them, counted from 0.
+    pub(crate) fn argument(&self, index: usize) -> Option<&str> {
+        self.call()?.sent.argument(index)
     }
 
     /// The SignalR connection that calls, or that the callback is about.
@@ -125,6 +133,40 @@ impl Invocation {
 }
 
 impl Call {
+    pub(crate) fn new(mut sent: HubInvocation) -> Self {
+        let state = CallerState::new(std::mem::take(&mut sent.state));
+        Self { sent, state, over: AtomicBool::new(false), reported: AtomicU64::new(0) }
+    }
+
+    /// The hub as the client wrote it: error texts name the call in the client's own words.
+    pub(crate) fn hub(&self) -> &str {
+        self.sent.hub()
+    }
+
+    /// The method likewise.
+    pub(crate) fn method(&self) -> &str {
+        self.sent.method()
+    }
+
+    pub(crate) fn id(&self) -> InvocationId<'_> {
+        self.sent.id()
+    }
+
+    pub(crate) fn argument_count(&self) -> usize {
+        self.sent.arguments().map_or(0, |arguments| arguments.len())
+    }
+
+    /// Progress was reported, at this place in the log.
+    pub(crate) fn report(&self, position: Position) {
+        self.reported.fetch_max(position.get(), Ordering::Relaxed);
+    }
+
+    /// Where the last report stands.
+    pub(crate) fn last_report(&self) -> Option<Position> {
+        Some(Position::new(self.reported.load(Ordering::Relaxed)))
+            .filter(|position| *position != Position::ZERO)
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
     }

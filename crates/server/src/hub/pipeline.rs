@@ -207,6 +207,16 @@ impl Pipeline {
         }
     }
 
+    /// Shows the answer of a call to these modules, from the inside out.
+    pub(crate) fn leave(
+        &self,
+        entered: &[Arc<dyn PipelineModule>],
+        call: &Invocation,
+        answer: Answer,
+    ) -> Answer {
+        entered.iter().rev().fold(answer, |answer, module| module.after_incoming(call, answer))
+    }
+
     /// Runs a callback unless a module vetoes, which counts as done.
     pub(crate) async fn callback<F: Future<Output = Result<(), Failure>>>(
         &self,

@@ -62,11 +62,11 @@ impl<T: Serialize> Progress<T> {
     pub fn report(&self, value: T) -> Result<(), ProgressError> {
         let call = self.invocation.call().filter(|call| !call.is_over()).ok_or(ProgressError::CallIsOver)?;
         let mut message = Vec::new();
-        classic::Progress { id: &call.id, value: &value }.encode(&mut message)?;
+        classic::Progress { id: call.id(), value: &value }.encode(&mut message)?;
         let context = self.invocation.context();
         let position = context.core.publish(&topic::of_connection(context.id), message.into(), &[]);
         if let Some(position) = position {
-            context.reported.note(position);
+            call.report(position);
         }
         Ok(())
     }

@@ -2,17 +2,14 @@
 //!
 //! Names are compared without case and are unique; a dot in one would make its topics ambiguous with those of groups (spec 7.4).
 
-use std::{
-    any::TypeId,
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
-};
+use std::{any::TypeId, sync::Arc};
 
-use heliostat_proto::name::{HubName, NameError};
+use hashbrown::{HashMap, hash_map::Entry};
+use heliostat_proto::name::{AnyCase, HubName, NameError};
 
 use crate::hub::{
     authorize::Authorize,
-    descriptor::{Hub, HubDescriptor},
+    descriptor::Hub,
     entry::HubEntry,
     pipeline::{Pipeline, PipelineModule},
 };
@@ -45,17 +42,18 @@ pub(crate) struct HubRegistry {
 #[derive(Debug)]
 struct Registered {
     type_id: TypeId,
-    descriptor: Arc<HubDescriptor>,
+    hub: HubEntry,
 }
 
 impl HubRegistry {
     pub(crate) fn add<H: Hub>(&mut self, hub: H) -> Result<(), HubRegistryError> {
         let descriptor = Arc::new(Arc::new(hub).describe());
         let name = HubName::parse(descriptor.name().text())?;
-        match self.hubs.entry(name) {
+        match self.hubs.entry(name.clone()) {
             Entry::Occupied(taken) => Err(HubRegistryError::DuplicateName { name: taken.key().clone() }),
             Entry::Vacant(free) => {
-                free.insert(Registered { type_id: TypeId::of::<H>(), descriptor });
+                let hub = HubEntry::new(name, descriptor, Arc::clone(&self.pipeline));
+                free.insert(Registered { type_id: TypeId::of::<H>(), hub });
                 Ok(())
             }
         }
@@ -63,42 +61,46 @@ impl HubRegistry {
 
     /// The first module is the outermost.
     pub(crate) fn add_module(&mut self, module: impl PipelineModule) {
-        Arc::make_mut(&mut self.pipeline).modules.push(Arc::new(module));
+        self.surround(|pipeline| pipeline.modules.push(Arc::new(module)));
     }
 
     pub(crate) fn add_authorizer(&mut self, rule: impl Authorize) {
-        Arc::make_mut(&mut self.pipeline).authorizers.push(Arc::new(rule));
+        self.surround(|pipeline| pipeline.authorizers.push(Arc::new(rule)));
+    }
+
+    /// Changes what is around all hubs, those that were added before as well.
+    fn surround(&mut self, change: impl FnOnce(&mut Pipeline)) {
+        change(Arc::make_mut(&mut self.pipeline));
+        for registered in self.hubs.values_mut() {
+            registered.hub = registered.hub.within(&self.pipeline);
+        }
     }
 
     /// The hub of this name, in any spelling.
     pub(crate) fn find(&self, name: &str) -> Option<HubEntry> {
-        self.named(&HubName::parse(name).ok()?)
+        self.hubs.get(&AnyCase(name)).map(|registered| registered.hub.clone())
     }
 
     /// The hub of this name, in any spelling.
     pub(crate) fn named(&self, name: &HubName) -> Option<HubEntry> {
-        self.hubs.get_key_value(name).map(|(name, hub)| self.entry(name, hub))
+        self.find(name.as_str())
     }
 
     /// The hub of this type; of several with one type, the one whose name sorts first.
     pub(crate) fn find_type(&self, type_id: TypeId) -> Option<HubEntry> {
         let of_type = self.hubs.iter().filter(|(_, hub)| hub.type_id == type_id);
-        of_type.min_by_key(|(name, _)| name.as_str()).map(|(name, hub)| self.entry(name, hub))
+        of_type.min_by_key(|(name, _)| name.as_str()).map(|(_, registered)| registered.hub.clone())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = HubEntry> {
-        self.hubs.iter().map(|(name, hub)| self.entry(name, hub))
-    }
-
-    fn entry(&self, name: &HubName, hub: &Registered) -> HubEntry {
-        HubEntry::new(name.clone(), Arc::clone(&hub.descriptor), Arc::clone(&self.pipeline))
+        self.hubs.values().map(|registered| registered.hub.clone())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::descriptor::{Name, Outgoing};
+    use crate::hub::descriptor::{HubDescriptor, Name, Outgoing};
 
     struct Named(&'static str);
 

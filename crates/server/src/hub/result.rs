@@ -2,8 +2,8 @@
 //!
 //! A null result and no result are the same thing on the wire: `R` is left out (spec 7.3).
 
+use heliostat_proto::json::to_json;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{failure::Failure, hub::invocation::Invocation};
 
@@ -20,7 +20,7 @@ use crate::{failure::Failure, hub::invocation::Invocation};
 /// # f().unwrap();
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Answer(Option<Box<RawValue>>);
+pub struct Answer(Option<Vec<u8>>);
 
 impl Answer {
     /// No result: what a method without a return value answers.
@@ -34,18 +34,23 @@ impl Answer {
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn new(value: &impl Serialize) -> Result<Self, Failure> {
-        let json = to_raw_value(value)?;
-        Ok(if json.get() == "null" { Self::none() } else { Self(Some(json)) })
+        let json = to_json(value)?;
+        Ok(if json == b"null" { Self::none() } else { Self(Some(json)) })
     }
 
     /// The JSON text of the result, if there is one.
     #[must_use]
     pub fn json(&self) -> Option<&str> {
-        self.0.as_deref().map(RawValue::get)
+        std::str::from_utf8(self.written()?).ok()
     }
 
-    pub(crate) fn raw(&self) -> Option<&RawValue> {
+    pub(crate) fn written(&self) -> Option<&[u8]> {
         self.0.as_deref()
+    }
+
+    /// Of the JSON text, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.written().map_or(0, <[u8]>::len)
     }
 }
 
@@ -85,7 +90,7 @@ pub fn answer_result<T: MethodResult, E: Into<Failure>>(
 /// An error that its client may not see must be found somewhere. One that the client is meant to see is no news, and so is one
 /// that nobody waits for any more.
 fn log(invocation: &Invocation, failure: &Failure) {
-    if failure.hub_error().is_none() && !invocation.context().ended.is_cancelled() {
+    if failure.hub_error().is_none() && !invocation.context().ended().is_cancelled() {
         let (hub, method) = (invocation.hub(), invocation.method());
         tracing::warn!(target: "SignalR.HubDispatcher", hub, method, %failure, "a hub method failed");
     }

@@ -48,7 +48,7 @@ impl State {
         let key = key.into();
         if let Err(error) = call.state.write(key, &value) {
             tracing::error!(
-                target: "SignalR.HubDispatcher", hub = self.0.hub(), method = call.method, %error,
+                target: "SignalR.HubDispatcher", hub = self.0.hub(), method = call.method(), %error,
                 "a value for the caller's state cannot be written as JSON; it was left out"
             );
         }

@@ -10,7 +10,7 @@ use std::{
     cell::Cell,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -26,7 +26,7 @@ use super::{
     socket::{NORMAL, Progress, farewell},
     turn::Turn,
 };
-use crate::{application::Received, trace};
+use crate::{application::Received, begun::Begun, trace};
 
 /// Bytes read at once, into a buffer that all sockets of a thread share.
 const READ_AT_ONCE: usize = 16 * 1024;
@@ -281,10 +281,9 @@ fn begin(link: &Arc<Link>, text: &str) {
     link.core.counters.connection_messages_sent_total.increment();
     link.record.traffic.read(text.len());
     link.socket.begin_call();
-    let mut work = link.admission.received(link.context(), text);
-    match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(received) => finish(link, received),
-        Poll::Pending => {
+    match link.admission.received(link.context(), text) {
+        Begun::Done(received) => finish(link, received),
+        Begun::Waits(work) => {
             let link = Arc::clone(link);
             tokio::spawn(async move {
                 let received = work.await;
@@ -298,7 +297,7 @@ fn begin(link: &Arc<Link>, text: &str) {
 fn finish(link: &Link, received: Received) {
     link.socket.end_call(link);
     match received {
-        Received::Reply(json) => link.socket.reply(&json),
+        Received::Reply { json, .. } => link.socket.reply(&json),
         Received::Nothing => {}
         // Spec 2.10, row 21: dropped, without an answer; the socket stays.
         Received::Malformed(why) => {
