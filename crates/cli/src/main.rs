@@ -133,7 +133,7 @@ fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {
     for (variable, nearest) in config::unknown_variables(variables) {
         tracing::warn!(variable, nearest, "an environment variable that means nothing here is ignored");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match server_runtime().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -141,6 +141,15 @@ fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {
     // What is still running was given its time.
     runtime.shutdown_background();
     result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+/// A thread for each core. On a single core all is done by the one thread that there is anyway: nothing is handed from thread to thread,
+/// and the kernel has a cheaper way with the files of a process that has no other.
+fn server_runtime() -> tokio::runtime::Builder {
+    match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        Ok(_) | Err(_) => tokio::runtime::Builder::new_multi_thread(),
+    }
 }
 
 /// Help and version are answers, not refusals; the parser knows their exit codes.
