@@ -8,7 +8,11 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use heliostat_bus::Position;
-use heliostat_proto::{connection::Reason, id::ConnectionId, name::UserId};
+use heliostat_proto::{
+    connection::Reason,
+    id::ConnectionId,
+    name::{HubName, UserId},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{begun::Begun, connection::Record, failure::Failure, http::request::Request, server::Core};
@@ -32,7 +36,10 @@ pub(crate) trait Application: Send + Sync + fmt::Debug + 'static {
 /// A receive request's admission lives as long as its transport connection: its callbacks see *that* request.
 pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
     /// The topics of a receive request besides the connection's own `c-<id>` and its groups.
-    fn topics(&self, id: ConnectionId, user: Option<&UserId>) -> Vec<String>;
+    fn topics(&self, user: Option<&UserId>) -> Vec<String>;
+
+    /// Whether the client of a receive request has listed this hub, and may hear it.
+    fn hears(&self, hub: &HubName) -> bool;
 
     /// Which of the groups that the client's token names it is really in: qualified names in, qualified names out.
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String>;

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use heliostat_bus::Payload;
-use heliostat_proto::id::ConnectionId;
+use heliostat_proto::{id::ConnectionId, name::HubName};
 use tokio::sync::mpsc;
 
 /// What travels through the log.
@@ -26,6 +26,8 @@ pub(crate) enum Outgoing {
 pub(crate) struct Encoded {
     json: Bytes,
     except: Box<[ConnectionId]>,
+    /// Whose call it is, if not everybody who reads it wants it.
+    of: Option<HubName>,
     frames: [OnceLock<Bytes>; Format::COUNT],
 }
 
@@ -63,7 +65,12 @@ pub(crate) type Acknowledge = mpsc::Sender<()>;
 
 impl Outgoing {
     pub(crate) fn message(json: Bytes, except: &[ConnectionId]) -> Arc<Self> {
-        Arc::new(Self::Message(Encoded { json, except: except.into(), frames: Default::default() }))
+        Self::call(json, except, None)
+    }
+
+    /// A call of this hub, in a topic that its readers read for other hubs as well.
+    pub(crate) fn call(json: Bytes, except: &[ConnectionId], of: Option<HubName>) -> Arc<Self> {
+        Arc::new(Self::Message(Encoded { json, except: except.into(), of, frames: Default::default() }))
     }
 }
 
@@ -72,8 +79,9 @@ impl Encoded {
         &self.json
     }
 
-    pub(crate) fn is_for(&self, id: ConnectionId) -> bool {
-        !self.except.contains(&id)
+    /// Whether this connection, which `hears` some hubs, is meant.
+    pub(crate) fn is_for(&self, id: ConnectionId, hears: impl FnOnce(&HubName) -> bool) -> bool {
+        !self.except.contains(&id) && self.of.as_ref().is_none_or(hears)
     }
 
     /// The whole delivery of this one message in `format`, made by `build` if nobody has needed it yet.

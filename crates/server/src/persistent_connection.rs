@@ -10,7 +10,7 @@ use heliostat_proto::{
     connection::Reason,
     id::ConnectionId,
     json,
-    name::{GroupName, UserId},
+    name::{GroupName, HubName, UserId},
 };
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -381,8 +381,12 @@ impl<C: PersistentConnection> PersistentAdmission<C> {
 }
 
 impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
-    fn topics(&self, _: ConnectionId, _: Option<&UserId>) -> Vec<String> {
+    fn topics(&self, _: Option<&UserId>) -> Vec<String> {
         vec![broadcast_topic(type_name::<C>())]
+    }
+
+    fn hears(&self, _: &HubName) -> bool {
+        false
     }
 
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The topic that every connection has for itself.
 //!
-//! Commands, progress reports and messages to one persistent connection travel here. All other topics belong to the application
+//! Commands, progress reports and whatever is for this connection alone travel here. All other topics belong to the application
 //! above (spec 7.6).
 
 use heliostat_proto::id::ConnectionId;

@@ -18,7 +18,7 @@ use heliostat_bus::Start;
 use heliostat_proto::{
     connection::{Input, Opening, Reason},
     id::ConnectionId,
-    name::UserId,
+    name::{HubName, UserId},
     parameters::Parameters,
     protocol_version::ProtocolVersion,
     transport_kind::TransportKind,
@@ -65,7 +65,11 @@ impl Present {
 }
 
 impl Admission for Present {
-    fn topics(&self, _: ConnectionId, _: Option<&UserId>) -> Vec<String> {
+    fn hears(&self, _: &HubName) -> bool {
+        true
+    }
+
+    fn topics(&self, _: Option<&UserId>) -> Vec<String> {
         Vec::new()
     }
 

@@ -78,8 +78,8 @@ impl<C> Clients<C> {
 
     /// Exactly these connections.
     pub fn clients(&self, ids: impl IntoIterator<Item: Borrow<ConnectionId>>) -> Target {
-        let topic = |id: ConnectionId| self.reach.topic(Signal::Connection(id));
-        Target::new(self.reach.clone(), ids.into_iter().map(|id| topic(*id.borrow())).collect())
+        let address = |id: ConnectionId| self.reach.address(Signal::Connection(id));
+        Target::new(self.reach.clone(), ids.into_iter().map(|id| address(*id.borrow())).collect())
     }
 
     /// The members of one group.
@@ -112,7 +112,7 @@ impl<C> Clients<C> {
     }
 
     fn one(&self, signal: Signal<'_>) -> Target {
-        Target::new(self.reach.clone(), vec![self.reach.topic(signal)])
+        Target::new(self.reach.clone(), vec![self.reach.address(signal)])
     }
 
     fn named(
@@ -121,12 +121,12 @@ impl<C> Clients<C> {
         signal: fn(&str) -> Signal<'_>,
         empty: TargetError,
     ) -> Target {
-        let topic = |name: &str| match name {
+        let address = |name: &str| match name {
             "" => Err(empty),
-            name => Ok(self.reach.topic(signal(name))),
+            name => Ok(self.reach.address(signal(name))),
         };
-        let topics = names.into_iter().map(|name| topic(name.as_ref())).collect::<Result<Vec<_>, _>>();
-        Target::try_new(self.reach.clone(), topics)
+        let addresses = names.into_iter().map(|name| address(name.as_ref())).collect::<Result<Vec<_>, _>>();
+        Target::try_new(self.reach.clone(), addresses)
     }
 }
 

@@ -10,7 +10,6 @@ use heliostat_proto::{
     classic::HubInvocation,
     connection::Reason,
     connection_data,
-    id::ConnectionId,
     javascript::{self, ProxyHub, ProxyMethod},
     name::{GroupName, HubName, UserId},
 };
@@ -114,13 +113,16 @@ fn proxy(hub: &HubEntry) -> ProxyHub {
 }
 
 impl Admission for HubAdmission {
-    fn topics(&self, id: ConnectionId, user: Option<&UserId>) -> Vec<String> {
-        let of_hub = |hub: &HubEntry| {
-            let user = user.map(|user| Signal::User(user.as_str()));
-            let signals = [Some(Signal::Everyone), Some(Signal::Connection(id)), user];
-            signals.into_iter().flatten().map(|signal| signal.topic(hub.name())).collect::<Vec<_>>()
+    fn topics(&self, user: Option<&UserId>) -> Vec<String> {
+        let signals = [Some(Signal::Everyone), user.map(|user| Signal::User(user.as_str()))];
+        let topics = |hub: &HubEntry| {
+            signals.into_iter().flatten().map(|signal| signal.address(hub.name()).topic).collect::<Vec<_>>()
         };
-        self.hubs.iter().flat_map(of_hub).collect()
+        self.hubs.iter().flat_map(topics).collect()
+    }
+
+    fn hears(&self, hub: &HubName) -> bool {
+        self.hubs.iter().any(|heard| heard.name() == hub)
     }
 
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {

@@ -5,6 +5,8 @@
 
 use heliostat_proto::{id::ConnectionId, name::HubName};
 
+use crate::topic;
+
 /// What stands before a qualified group name to make it a topic.
 pub(crate) const GROUP_PREFIX: &str = "hg-";
 
@@ -21,16 +23,28 @@ pub(crate) enum Signal<'a> {
     Group(&'a str),
 }
 
+/// Where a call to clients goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) topic: String,
+    /// In a topic that all hubs share: whose call it is. Who did not list that hub leaves it unread.
+    pub(crate) of: Option<HubName>,
+}
+
 impl Signal<'_> {
-    /// The topic of these receivers on the bus.
-    pub(crate) fn topic(self, hub: &HubName) -> String {
-        let hub = hub.as_str();
-        match self {
-            Self::Everyone => format!("h-{hub}"),
-            Self::Connection(id) => format!("hc-{hub}.{id}"),
-            Self::User(user) => format!("hu-{hub}.{user}"),
-            Self::Group(group) => format!("{GROUP_PREFIX}{hub}.{group}"),
-        }
+    /// Where a call of `hub` to these receivers goes.
+    ///
+    /// A topic costs every connection that reads it some memory, and a look at each batch. So a connection has one of its own for all
+    /// hubs; the others have many readers, and only those that want all of what is in them.
+    pub(crate) fn address(self, hub: &HubName) -> Address {
+        let name = hub.as_str();
+        let (topic, of) = match self {
+            Self::Everyone => (format!("h-{name}"), None),
+            Self::Connection(id) => (topic::of_connection(id), Some(hub.clone())),
+            Self::User(user) => (format!("hu-{name}.{user}"), None),
+            Self::Group(group) => (format!("{GROUP_PREFIX}{name}.{group}"), None),
+        };
+        Address { topic, of }
     }
 }
 
@@ -56,11 +70,17 @@ mod tests {
 
     #[test]
     fn every_kind_of_receiver_has_its_own_topic_with_the_declared_hub_name() {
+        let of_hub = |topic: &str| Address { topic: topic.to_owned(), of: None };
+        assert_eq!(Signal::Everyone.address(&chat()), of_hub("h-ChatHub"));
+        assert_eq!(Signal::User("Ann").address(&chat()), of_hub("hu-ChatHub.Ann"));
+        assert_eq!(Signal::Group("Lobby").address(&chat()), of_hub("hg-ChatHub.Lobby"));
+    }
+
+    #[test]
+    fn all_hubs_share_the_topic_of_one_connection_and_say_whose_call_it_is() {
         let id = ConnectionId::from_random([7; 16]);
-        assert_eq!(Signal::Everyone.topic(&chat()), "h-ChatHub");
-        assert_eq!(Signal::Connection(id).topic(&chat()), format!("hc-ChatHub.{id}"));
-        assert_eq!(Signal::User("Ann").topic(&chat()), "hu-ChatHub.Ann");
-        assert_eq!(Signal::Group("Lobby").topic(&chat()), "hg-ChatHub.Lobby");
+        let topic = format!("c-{id}");
+        assert_eq!(Signal::Connection(id).address(&chat()), Address { topic, of: Some(chat()) });
     }
 
     #[test]

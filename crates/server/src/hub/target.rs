@@ -12,12 +12,13 @@ use heliostat_proto::{
 };
 
 use crate::{
+    encoded::Outgoing,
     hub::{
         client_arguments::{Arguments, AsArray},
         entry::HubEntry,
         invocation::Invocation,
         pipeline::OutgoingMessage,
-        signal::Signal,
+        signal::{Address, Signal},
     },
     server::Core,
 };
@@ -34,8 +35,8 @@ impl Reach {
         Self { core: Arc::clone(&invocation.context().core), hub: invocation.entry().clone() }
     }
 
-    pub(crate) fn topic(&self, signal: Signal<'_>) -> String {
-        signal.topic(self.hub.name())
+    pub(crate) fn address(&self, signal: Signal<'_>) -> Address {
+        signal.address(self.hub.name())
     }
 }
 
@@ -55,7 +56,7 @@ impl Reach {
 #[must_use = "a target does nothing by itself; call `invoke` on it"]
 pub struct Target {
     reach: Reach,
-    topics: Result<Vec<String>, TargetError>,
+    addresses: Result<Vec<Address>, TargetError>,
     except: Vec<ConnectionId>,
     caller: Option<Invocation>,
 }
@@ -90,18 +91,18 @@ pub enum SendError {
 }
 
 impl Target {
-    pub(crate) const fn new(reach: Reach, topics: Vec<String>) -> Self {
-        Self::try_new(reach, Ok(topics))
+    pub(crate) const fn new(reach: Reach, addresses: Vec<Address>) -> Self {
+        Self::try_new(reach, Ok(addresses))
     }
 
-    pub(crate) const fn try_new(reach: Reach, topics: Result<Vec<String>, TargetError>) -> Self {
-        Self { reach, topics, except: Vec::new(), caller: None }
+    pub(crate) const fn try_new(reach: Reach, addresses: Result<Vec<Address>, TargetError>) -> Self {
+        Self { reach, addresses, except: Vec::new(), caller: None }
     }
 
     pub(crate) fn caller(invocation: &Invocation) -> Self {
         let reach = Reach::of_call(invocation);
-        let topic = reach.topic(Signal::Connection(invocation.connection_id()));
-        Self { caller: Some(invocation.clone()), ..Self::new(reach, vec![topic]) }
+        let address = reach.address(Signal::Connection(invocation.connection_id()));
+        Self { caller: Some(invocation.clone()), ..Self::new(reach, vec![address]) }
     }
 
     pub(crate) fn except(mut self, ids: impl IntoIterator<Item: Borrow<ConnectionId>>) -> Self {
@@ -116,7 +117,7 @@ impl Target {
     /// # Errors
     /// The target has an empty name in it, or an argument cannot be written as JSON.
     pub fn invoke(&self, method: &str, arguments: impl Arguments) -> Result<(), SendError> {
-        let topics = self.topics.as_ref().map_err(|error| *error)?;
+        let addresses = self.addresses.as_ref().map_err(|error| *error)?;
         let hub = &self.reach.hub;
         let state = self.caller.as_ref().and_then(|invocation| invocation.call()?.state.changes());
         let mut json = Vec::new();
@@ -131,8 +132,9 @@ impl Target {
         let json = Bytes::from(json);
         let message = OutgoingMessage::new(hub.name().as_str(), method, &json);
         hub.pipeline().outgoing(&message, || {
-            for topic in topics {
-                self.reach.core.publish(topic, json.clone(), &self.except);
+            for Address { topic, of } in addresses {
+                let message = Outgoing::call(json.clone(), &self.except, of.clone());
+                self.reach.core.publish_payload(topic, message);
             }
         });
         Ok(())

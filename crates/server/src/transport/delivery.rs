@@ -14,7 +14,6 @@ use heliostat_proto::{
 
 use super::{Framing, Link, LinkSeed, link::More, shared_batch::shared};
 use crate::{
-    connection::Record,
     encoded::{Acknowledge, Command, Encoded, Format, Outgoing},
     lost::{LossCause, LostCount},
     protect::GroupsToken,
@@ -149,7 +148,7 @@ impl Reader {
     }
 
     /// The next response with something in it, framed; `None` when all has been said. Says when there is no `more` behind it.
-    pub(crate) fn next(&mut self, core: &Arc<Core>, record: &Arc<Record>, more: &mut More) -> Option<Bytes> {
+    pub(crate) fn next(&mut self, link: &Link, more: &mut More) -> Option<Bytes> {
         let limit = match self.framing {
             Framing::LongPolling | Framing::Jsonp(_) => POLL_BATCH,
             Framing::WebSocket
@@ -163,9 +162,9 @@ impl Reader {
             let taken = self.subscription.take(limit, &mut batch);
             let hindsight = std::mem::replace(&mut self.hindsight, Hindsight::Clear);
             if taken.lost > 0 {
-                record.lost(core, self.loss(hindsight, taken.lost));
+                link.record.lost(&link.core, self.loss(hindsight, taken.lost));
             }
-            let response = self.respond(core, &batch);
+            let response = self.respond(link, &batch);
             batch.clear();
             if response.is_some() || !taken.more {
                 if batch.capacity() <= KEEP_BATCH {
@@ -191,14 +190,15 @@ impl Reader {
         }
     }
 
-    fn respond(&mut self, core: &Core, batch: &Batch) -> Option<Bytes> {
+    fn respond(&mut self, link: &Link, batch: &Batch) -> Option<Bytes> {
+        let core = &*link.core;
         let last = batch.last()?;
         let acknowledge = match &*last.payload {
             Outgoing::Command(command) => self.carry_out(command),
             Outgoing::Message(_) => None,
         };
         let mine = |delivery: &Delivery<Arc<Outgoing>>| match &*delivery.payload {
-            Outgoing::Message(message) => message.is_for(self.connection),
+            Outgoing::Message(message) => self.is_for_us(message, link),
             Outgoing::Command(_) => false,
         };
         let count = batch.iter().filter(|delivery| mine(delivery)).count();
@@ -209,10 +209,10 @@ impl Reader {
             (0, _) if self.news.is_empty() => None,
             (1, Some(only)) if self.news.is_empty() => Some(self.single(only)),
             (count, _) if count == batch.len() && self.news.is_empty() => Some(match self.shared_format() {
-                Some(format) => shared(format, batch, || self.several(core, batch, last.position)),
-                None => self.several(core, batch, last.position),
+                Some(format) => shared(format, batch, || self.several(link, batch, last.position)),
+                None => self.several(link, batch, last.position),
             }),
-            _ => Some(self.several(core, batch, last.position)),
+            _ => Some(self.several(link, batch, last.position)),
         };
         // Only now has the change taken effect *and* found its way into a response.
         if let Some(acknowledge) = acknowledge {
@@ -221,15 +221,19 @@ impl Reader {
         response
     }
 
-    fn several(&mut self, core: &Core, batch: &Batch, at: Position) -> Bytes {
+    fn is_for_us(&self, message: &Encoded, link: &Link) -> bool {
+        message.is_for(self.connection, |hub| link.admission.hears(hub))
+    }
+
+    fn several(&mut self, link: &Link, batch: &Batch, at: Position) -> Bytes {
         let messages: Vec<&Encoded> = batch
             .iter()
             .filter_map(|delivery| match &*delivery.payload {
-                Outgoing::Message(message) if message.is_for(self.connection) => Some(message),
+                Outgoing::Message(message) if self.is_for_us(message, link) => Some(message),
                 Outgoing::Message(_) | Outgoing::Command(_) => None,
             })
             .collect();
-        self.build(core, at, LastWord::Nothing, &messages)
+        self.build(&link.core, at, LastWord::Nothing, &messages)
     }
 
     /// Under which format a response is shared with others, unless it says something of its own.

@@ -155,7 +155,7 @@ impl Link {
     ) -> Arc<Self> {
         let user = core.user_id(&seed.request);
         let mut topics: Vec<TopicName> =
-            seed.admission.topics(seed.connection, user.as_ref()).into_iter().map(TopicName::from).collect();
+            seed.admission.topics(user.as_ref()).into_iter().map(TopicName::from).collect();
         topics.push(TopicName::from(topic::of_connection(seed.connection)));
         topics
             .extend(seed.groups.iter().map(|group| TopicName::from(format!("{}{group}", seed.group_prefix))));
@@ -331,7 +331,7 @@ impl Link {
             };
             return last.map_or(Step::End, Step::SendAndEnd);
         }
-        if let Some(bytes) = reader.next(&self.core, &self.record, more) {
+        if let Some(bytes) = reader.next(self, more) {
             // What says something keeps a client alive as well.
             self.keep_alive_due.store(false, Ordering::Relaxed);
             return Step::Send(bytes);

@@ -136,6 +136,9 @@ async fn cp_174_a_connection_hears_only_of_hubs_that_it_listed() {
     let mut listens = chat(&server).await;
     let mut other = Client::connect(&server, &["news"]).await;
     call(&other, "all", json!(["hi"])).await;
+    // Nor of one that means it alone: all hubs share the topic of one connection.
+    let of_chat = server.hub::<ChatHub>().unwrap();
+    of_chat.clients().clients([other.id]).invoke("message", ("not for you",)).unwrap();
     server.hub::<NewsHub>().unwrap().clients().all().invoke("message", ("news",)).unwrap();
     assert_eq!(listens.next().await["A"], json!(["hi"]));
     assert_eq!(other.next().await, json!({ "H": "news", "M": "message", "A": ["news"] }));
