@@ -34,7 +34,7 @@ use crate::{
     settings::Settings,
     trace,
     transport::{
-        Link,
+        Link, Now,
         turn::{self, Telling},
     },
 };
@@ -46,6 +46,14 @@ const WRITES_IN_LINE: usize = 1024;
 thread_local! {
     /// The readers that the present publish has woken; kept so that publishing allocates nothing.
     static WOKEN: Cell<Vec<Arc<Link>>> = const { Cell::new(Vec::new()) };
+}
+
+/// Writes to each of them what is due.
+fn notify_all(woken: &[Arc<Link>]) {
+    if let Some(first) = woken.first() {
+        let now = Now::of(&first.core);
+        woken.iter().for_each(|link| link.notify_at(&now));
+    }
 }
 
 /// How a request becomes a user id.
@@ -328,10 +336,10 @@ impl Core {
         if let Some(runtime) = Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE) {
             for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
                 let portion = portion.to_vec();
-                runtime.spawn(async move { portion.iter().for_each(Link::notify) });
+                runtime.spawn(async move { notify_all(&portion) });
             }
         }
-        woken.iter().for_each(Link::notify);
+        notify_all(&woken);
         woken.clear();
         WOKEN.set(woken);
     }

@@ -55,7 +55,7 @@ pub(crate) struct Record {
     pub(crate) losses: Losses,
     pub(crate) traffic: Traffic,
     pub(super) began: Instant,
-    /// Up to where in the log a transport connection has read.
+    /// Up to where in the log the transport connections before the present one have read.
     read_up_to: AtomicU64,
     state: Mutex<State>,
 }
@@ -246,6 +246,9 @@ impl Record {
         let mut state = self.lock();
         let mut reader = link.take_reader();
         self.traffic.written(link.take_bytes_written());
+        if let Some(reader) = &reader {
+            self.read_up_to.fetch_max(reader.position().get(), Ordering::Relaxed);
+        }
         if state.link.as_ref().is_some_and(|current| current.id == link.id) {
             let (written_at, heard_at) = (written_at(&state.machine, link), link.heard_at());
             state.left = reader.as_mut().map(|reader| Left {
@@ -450,9 +453,11 @@ impl Record {
         Context { id: self.id, request: Arc::clone(request), core: Arc::clone(core), holder }
     }
 
-    /// A transport connection has taken everything up to here.
-    pub(crate) fn has_read(&self, position: Position) {
-        self.read_up_to.store(position.get(), Ordering::Relaxed);
+    /// Whether a transport connection has taken everything up to here. Readers leave no trace of it while they are there.
+    fn has_read(&self, position: Position) -> bool {
+        let reads = |link: &Arc<Link>| link.with_reader(|reader| reader.position() >= position);
+        self.read_up_to.load(Ordering::Relaxed) >= position.get()
+            || self.lock().link.as_ref().and_then(reads).unwrap_or(false)
     }
 
     /// Waits until a transport connection has taken `position`, for a moment: the client may be between two polls, or away.
@@ -461,7 +466,7 @@ impl Record {
         const LOOK_EVERY: Duration = Duration::from_millis(5);
         const LOOKS: usize = 60;
         for _ in 0..LOOKS {
-            if self.read_up_to.load(Ordering::Relaxed) >= position.get() {
+            if self.has_read(position) {
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;

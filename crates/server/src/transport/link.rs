@@ -24,7 +24,7 @@ use heliostat_proto::{
 
 pub(crate) use super::delivery::Initializes;
 use super::{
-    Framing,
+    Framing, Now,
     delivery::{LastWord, Reader},
     socket::Socket,
     streams::Stream,
@@ -198,12 +198,17 @@ impl Link {
     }
 
     /// There may be something to read.
-    pub(crate) fn notify(self: &Arc<Self>) {
+    pub(crate) fn notify(&self) {
+        self.notify_at(&Now::of(&self.core));
+    }
+
+    /// The same for somebody who has more of them to notify.
+    pub(crate) fn notify_at(&self, now: &Now<'_>) {
         match self.kind {
-            TransportKind::WebSockets => self.socket.pump(self),
+            TransportKind::WebSockets => self.socket.pump(self, now),
             TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
                 match self.stream.get() {
-                    Some(stream) => stream.pump(self),
+                    Some(stream) => stream.pump(self, now),
                     None => self.waker.wake(),
                 }
             }
@@ -307,19 +312,17 @@ impl Link {
                 Step::Wait => more = More::No,
             }
         }
-        if let Some(reader) = reader.as_ref() {
-            self.record.has_read(reader.position());
-        }
+        drop(reader);
         Due { bytes: if joined.is_empty() { first } else { Some(joined.freeze()) }, says, end, more }
     }
 
     /// The next thing to send.
     pub(crate) fn step(&self) -> Step {
         let mut reader = self.lock_reader();
-        let Some(reader) = reader.as_mut() else { return Step::End };
-        let step = self.advance(reader, &mut More::Yes);
-        self.record.has_read(reader.position());
-        step
+        match reader.as_mut() {
+            Some(reader) => self.advance(reader, &mut More::Yes),
+            None => Step::End,
+        }
     }
 
     /// The next thing to send, and whether it is worth while to ask again at once.
@@ -364,10 +367,10 @@ impl Link {
     }
 
     /// Bytes have gone out. If they say something, the keep-alive clock starts again.
-    pub(crate) fn wrote(&self, bytes: usize, says: Says) {
+    pub(crate) fn wrote(&self, bytes: usize, says: Says, now: &Now<'_>) {
         self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
         if says == Says::Something {
-            self.written_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
+            self.written_at.store(now.nanoseconds_since_start(), Ordering::Relaxed);
         }
     }
 

@@ -16,7 +16,7 @@ use heliostat_proto::{connection::Input, transport_kind::TransportKind};
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    Link,
+    Link, Now,
     handover::{Chunking, Handover},
     link::{End, Says, Step},
 };
@@ -91,7 +91,7 @@ impl StreamBody {
         }
         self.link.register(context.waker());
         if let Some(bytes) = self.preamble.take() {
-            self.link.wrote(bytes.len(), Says::Something);
+            self.link.wrote(bytes.len(), Says::Something, &Now::of(&self.link.core));
             return Poll::Ready(Some(bytes));
         }
         match self.link.kind {
@@ -106,7 +106,7 @@ impl StreamBody {
     fn poll_stream(&mut self) -> Poll<Option<Bytes>> {
         let due = self.link.due();
         if let Some(bytes) = &due.bytes {
-            self.link.wrote(bytes.len(), due.says);
+            self.link.wrote(bytes.len(), due.says, &Now::of(&self.link.core));
         }
         if due.end == End::Yes {
             self.end(Input::Lost(self.link.id));
@@ -121,11 +121,11 @@ impl StreamBody {
     fn poll_answer(&mut self) -> Poll<Option<Bytes>> {
         match self.link.step() {
             Step::KeepAlive(bytes) => {
-                self.link.wrote(bytes.len(), Says::Nothing);
+                self.link.wrote(bytes.len(), Says::Nothing, &Now::of(&self.link.core));
                 Poll::Ready(Some(bytes))
             }
             Step::Send(bytes) | Step::SendAndEnd(bytes) => {
-                self.link.wrote(bytes.len(), Says::Something);
+                self.link.wrote(bytes.len(), Says::Something, &Now::of(&self.link.core));
                 self.end(Input::Answered(self.link.id));
                 Poll::Ready(Some(bytes))
             }

@@ -19,7 +19,7 @@ use std::{
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{
-    Framing, Link,
+    Framing, Link, Now,
     doorbell::Doorbell,
     io::Output,
     link::{Due, End, More, Says},
@@ -106,18 +106,19 @@ impl Socket {
     }
 
     /// Writes whatever is due, unless another thread is at it: then that one does.
-    pub(super) fn pump(&self, link: &Link) {
-        self.out.ring(|out| self.write_due(out, link));
+    pub(super) fn pump(&self, link: &Link, now: &Now<'_>) {
+        self.out.ring(|out| self.write_due(out, link, now));
     }
 
     /// The same for the link's task, which is woken when the socket can go on.
     pub(super) fn poll_pump(&self, link: &Link, context: &mut Context<'_>) -> Progress {
+        let now = Now::of(&link.core);
         let write = |out: &mut Out| {
             out.poll_flush(context);
-            self.write_due(out, link);
+            self.write_due(out, link, &now);
             out.progress()
         };
-        self.out.hold(write, |out| self.write_due(out, link))
+        self.out.hold(write, |out| self.write_due(out, link, &now))
     }
 
     /// Says the close frame, after which nothing is said.
@@ -180,7 +181,7 @@ impl Socket {
     /// Answers a ping, before anything that comes after it is answered.
     pub(super) fn pong(&self, link: &Link, payload: &[u8]) {
         encode_control(&mut self.lock_replies(), PONG, &[payload]);
-        self.pump(link);
+        link.notify();
     }
 
     fn lock_replies(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
@@ -188,7 +189,7 @@ impl Socket {
     }
 
     /// Writes what is due, as far as the kernel takes it.
-    fn write_due(&self, out: &mut Out, link: &Link) {
+    fn write_due(&self, out: &mut Out, link: &Link, now: &Now<'_>) {
         if out.phase != Phase::Open || out.is_behind() {
             return;
         }
@@ -204,7 +205,7 @@ impl Socket {
                 out.phase = Phase::Ending;
             }
             more = due.more;
-            out.send_all(link, due, &replies);
+            out.send_all(link, due, &replies, now);
         }
         // What comes after the last word, or must wait, is the task's business.
         if out.progress() != Progress::Done {
@@ -220,11 +221,11 @@ impl Socket {
 }
 
 impl Out {
-    fn send_all(&mut self, link: &Link, due: Due, replies: &[u8]) {
+    fn send_all(&mut self, link: &Link, due: Due, replies: &[u8], now: &Now<'_>) {
         let Due { bytes, says, .. } = due;
         let size = bytes.as_ref().map_or(0, Bytes::len) + replies.len();
         if size > 0 {
-            link.wrote(size, if replies.is_empty() { says } else { Says::Something });
+            link.wrote(size, if replies.is_empty() { says } else { Says::Something }, now);
         }
         let pings = link.takes_ping();
         match (bytes, replies.is_empty(), pings) {

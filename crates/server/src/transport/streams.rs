@@ -21,7 +21,7 @@ use heliostat_proto::connection::Input;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::{
-    Link,
+    Link, Now,
     doorbell::Doorbell,
     framing::LAST_CHUNK,
     handover::Chunking,
@@ -97,11 +97,11 @@ impl Drop for CloseOnDrop {
 
 impl Stream {
     /// Writes whatever is due, unless another thread is at it: then that one does.
-    pub(super) fn pump(&self, link: &Link) {
-        self.out.ring(|out| self.write_due(out, link));
+    pub(super) fn pump(&self, link: &Link, now: &Now<'_>) {
+        self.out.ring(|out| self.write_due(out, link, now));
     }
 
-    fn write_due(&self, out: &mut Out, link: &Link) {
+    fn write_due(&self, out: &mut Out, link: &Link, now: &Now<'_>) {
         // The task knows already.
         if !out.is_open() {
             return;
@@ -111,7 +111,7 @@ impl Stream {
             let due = link.due();
             more = due.more;
             if let Some(bytes) = &due.bytes {
-                link.wrote(bytes.len(), due.says);
+                link.wrote(bytes.len(), due.says, now);
             }
             self.say(out, due);
         }
@@ -151,14 +151,15 @@ impl Stream {
     async fn next(&self, link: &Link, awaited: News) -> News {
         std::future::poll_fn(|context| {
             link.register(context.waker());
+            let now = Now::of(&link.core);
             let work = |out: &mut Out| {
                 out.note(self.poll_read(context));
                 let written = self.poll_backlog(&mut out.backlog, context);
                 out.note(written);
-                self.write_due(out, link);
+                self.write_due(out, link, &now);
                 out.is_over()
             };
-            if self.out.hold(work, |out| self.write_due(out, link)) {
+            if self.out.hold(work, |out| self.write_due(out, link, &now)) {
                 Poll::Ready(News::Over)
             } else if awaited == News::Ending && link.is_ending() {
                 Poll::Ready(News::Ending)

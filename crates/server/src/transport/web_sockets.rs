@@ -288,7 +288,7 @@ fn begin(link: &Arc<Link>, text: &str) {
             tokio::spawn(async move {
                 let received = work.await;
                 finish(&link, received);
-                link.socket.pump(&link);
+                link.notify();
             });
         }
     }
