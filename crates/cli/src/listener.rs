@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use heliostat::{Http1, Http1Error, ResponseBody};
@@ -15,7 +14,7 @@ use hyper::service::Service;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::operations::Peer;
 
@@ -100,7 +99,7 @@ impl Listener {
     pub(crate) async fn serve<S>(
         self,
         service: S,
-        handed_over: impl Fn() -> u64,
+        handed_over: impl Fn() -> u64 + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
     ) -> Remaining
     where
@@ -110,20 +109,35 @@ impl Listener {
     {
         let connections = TaskTracker::new();
         let (stopping, stopped) = watch::channel(());
-        let mut stop = pin!(stop);
+        // A task, because only those run where new connections are noticed: whoever waits in `block_on` is another thread, to be woken
+        // for each of them and to wake a worker in its turn.
+        let accepting = self.accept_all(service, handed_over, connections.clone(), stopped);
+        let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
+        stop.await;
+        accepting.abort();
+        // Only then is the socket closed.
+        _ = accepting.await;
+        Remaining { connections, stopping }
+    }
+
+    /// Accepts for ever. May be dropped at any time: whoever has been accepted is in `connections` by then.
+    async fn accept_all<S>(
+        self,
+        service: S,
+        handed_over: impl Fn() -> u64,
+        connections: TaskTracker,
+        stopped: watch::Receiver<()>,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<Http1Error>,
+    {
         let http = Http1 { header_timeout: self.limits.header, max_head: MAX_HEAD };
         loop {
-            let next = async {
-                self.room(|| connections.len() as u64 + handed_over()).await;
-                self.accept().await
-            };
-            let stream = tokio::select! {
-                () = &mut stop => break,
-                stream = next => stream,
-            };
+            self.room(|| connections.len() as u64 + handed_over()).await;
+            let stream = self.accept().await;
             connections.spawn(speak_http(stream, service.clone(), http, stopped.clone()));
         }
-        Remaining { connections, stopping }
     }
 
     /// Waits until one more connection is allowed.
@@ -234,6 +248,7 @@ impl Remaining {
 mod tests {
     use super::*;
     use std::convert::Infallible;
+    use std::pin::pin;
 
     use bytes::Bytes;
     use hyper::service::service_fn;
