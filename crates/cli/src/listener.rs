@@ -28,6 +28,9 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How long to pause when there is no room or the system has no more sockets for us, so that the loop does not spin.
 const BREATHER: Duration = Duration::from_millis(100);
 
+/// Whether an accepted socket has the options of the one that listens, for certain; then they need not be set for each.
+const INHERITS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// What a listener may spend on its peers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
@@ -73,6 +76,9 @@ impl Listener {
             #[cfg(unix)]
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
+            if INHERITS {
+                tune(SockRef::from(&socket), limits)?;
+            }
             socket.listen(BACKLOG)
         };
         match open() {
@@ -135,8 +141,9 @@ impl Listener {
         let http = Http1 { header_timeout: self.limits.header, max_head: MAX_HEAD };
         loop {
             self.room(|| connections.len() as u64 + handed_over()).await;
-            let stream = self.accept().await;
-            connections.spawn(speak_http(stream, service.clone(), http, stopped.clone()));
+            let (stream, peer) = self.accept().await;
+            let service = Introduced { service: service.clone(), peer };
+            connections.spawn(speak_http(stream, service, http, stopped.clone()));
         }
     }
 
@@ -152,11 +159,12 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> TcpStream {
+    async fn accept(&self) -> (TcpStream, Peer) {
         loop {
             match self.tcp.accept().await {
-                Ok((stream, _)) => match self.tune(&stream) {
-                    Ok(()) => return stream,
+                Ok((stream, address)) if INHERITS => return (stream, Peer(address)),
+                Ok((stream, address)) => match tune(SockRef::from(&stream), self.limits) {
+                    Ok(()) => return (stream, Peer(address)),
                     // The peer is gone again.
                     Err(error) => tracing::debug!(%error, "a new physical connection could not be prepared"),
                 },
@@ -170,17 +178,16 @@ impl Listener {
             }
         }
     }
+}
 
-    /// Small messages leave at once, and a peer that vanished silently is noticed.
-    fn tune(&self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let socket = SockRef::from(stream);
-        let limit = self.limits.unacknowledged;
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(limit).with_interval(limit / 3))?;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_user_timeout(Some(limit))?;
-        Ok(())
-    }
+/// Small messages leave at once, and a peer that vanished silently is noticed.
+fn tune(socket: SockRef<'_>, limits: Limits) -> io::Result<()> {
+    let limit = limits.unacknowledged;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(limit).with_interval(limit / 3))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(limit))?;
+    Ok(())
 }
 
 fn is_about_one_peer(error: &io::Error) -> bool {
@@ -194,10 +201,9 @@ where
     S::Future: Send,
     S::Error: Into<Http1Error>,
 {
-    let peer = stream.peer_addr().ok().map(Peer);
     // The other end is dropped when the server stops.
     let stop = async move { _ = stopped.changed().await };
-    if let Err(error) = http.serve(stream, Introduced { service, peer }, stop).await {
+    if let Err(error) = http.serve(stream, service, stop).await {
         tracing::debug!(%error, "a physical connection ended with an error");
     }
 }
@@ -206,7 +212,7 @@ where
 #[derive(Debug)]
 struct Introduced<S> {
     service: S,
-    peer: Option<Peer>,
+    peer: Peer,
 }
 
 impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S> {
@@ -215,9 +221,7 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S>
     type Future = S::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(peer);
-        }
+        request.extensions_mut().insert(self.peer);
         self.service.call(request)
     }
 }
@@ -321,6 +325,21 @@ mod tests {
         assert!(TcpStream::connect(running.address).await.is_err());
         tokio::time::timeout(PATIENCE, remaining.asked_to_close()).await.unwrap();
         assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_accepted_is_tuned() {
+        let limit = Duration::from_secs(20);
+        let limits = Limits { connections: 1, header: PATIENCE, unacknowledged: limit };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
+        let client = TcpStream::connect(listener.address().unwrap()).await.unwrap();
+        let (stream, Peer(address)) = listener.accept().await;
+        assert_eq!(address, client.local_addr().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), limit);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(limit));
     }
 
     #[tokio::test]
