@@ -140,6 +140,13 @@ impl Output {
         }
     }
 
+    /// Ends the writing. A plain socket says so when it is closed, which follows at once: the half alone would ask the kernel twice.
+    pub(super) fn let_go(self) {
+        if let Self::Tcp(half) = self {
+            half.forget();
+        }
+    }
+
     /// Whether something waits for [`poll_flush`](Self::poll_flush).
     pub(super) const fn is_behind(&self) -> bool {
         match self {

@@ -292,7 +292,10 @@ impl Out {
     }
 
     fn break_off(&mut self) {
-        (self.output, self.phase, self.backlog) = (None, Phase::Broken, BytesMut::new());
+        (self.phase, self.backlog) = (Phase::Broken, BytesMut::new());
+        if let Some(output) = self.output.take() {
+            output.let_go();
+        }
     }
 
     fn is_behind(&self) -> bool {
