@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::time::Duration;
 
 use heliostat::{Http1, Http1Error, ResponseBody};
@@ -15,7 +14,7 @@ use hyper::service::Service;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::operations::Peer;
 
@@ -28,6 +27,9 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// How long to pause when there is no room or the system has no more sockets for us, so that the loop does not spin.
 const BREATHER: Duration = Duration::from_millis(100);
+
+/// Whether an accepted socket has the options of the one that listens, for certain; then they need not be set for each.
+const INHERITS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// What a listener may spend on its peers.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,9 @@ impl Listener {
             #[cfg(unix)]
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
+            if INHERITS {
+                tune(SockRef::from(&socket), limits)?;
+            }
             socket.listen(BACKLOG)
         };
         match open() {
@@ -100,7 +105,7 @@ impl Listener {
     pub(crate) async fn serve<S>(
         self,
         service: S,
-        handed_over: impl Fn() -> u64,
+        handed_over: impl Fn() -> u64 + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
     ) -> Remaining
     where
@@ -110,20 +115,36 @@ impl Listener {
     {
         let connections = TaskTracker::new();
         let (stopping, stopped) = watch::channel(());
-        let mut stop = pin!(stop);
+        // A task, because only those run where new connections are noticed: whoever waits in `block_on` is another thread, to be woken
+        // for each of them and to wake a worker in its turn.
+        let accepting = self.accept_all(service, handed_over, connections.clone(), stopped);
+        let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
+        stop.await;
+        accepting.abort();
+        // Only then is the socket closed.
+        _ = accepting.await;
+        Remaining { connections, stopping }
+    }
+
+    /// Accepts for ever. May be dropped at any time: whoever has been accepted is in `connections` by then.
+    async fn accept_all<S>(
+        self,
+        service: S,
+        handed_over: impl Fn() -> u64,
+        connections: TaskTracker,
+        stopped: watch::Receiver<()>,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<Http1Error>,
+    {
         let http = Http1 { header_timeout: self.limits.header, max_head: MAX_HEAD };
         loop {
-            let next = async {
-                self.room(|| connections.len() as u64 + handed_over()).await;
-                self.accept().await
-            };
-            let stream = tokio::select! {
-                () = &mut stop => break,
-                stream = next => stream,
-            };
-            connections.spawn(speak_http(stream, service.clone(), http, stopped.clone()));
+            self.room(|| connections.len() as u64 + handed_over()).await;
+            let (stream, peer) = self.accept().await;
+            let service = Introduced { service: service.clone(), peer };
+            connections.spawn(speak_http(stream, service, http, stopped.clone()));
         }
-        Remaining { connections, stopping }
     }
 
     /// Waits until one more connection is allowed.
@@ -138,11 +159,12 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> TcpStream {
+    async fn accept(&self) -> (TcpStream, Peer) {
         loop {
             match self.tcp.accept().await {
-                Ok((stream, _)) => match self.tune(&stream) {
-                    Ok(()) => return stream,
+                Ok((stream, address)) if INHERITS => return (stream, Peer(address)),
+                Ok((stream, address)) => match tune(SockRef::from(&stream), self.limits) {
+                    Ok(()) => return (stream, Peer(address)),
                     // The peer is gone again.
                     Err(error) => tracing::debug!(%error, "a new physical connection could not be prepared"),
                 },
@@ -156,17 +178,16 @@ impl Listener {
             }
         }
     }
+}
 
-    /// Small messages leave at once, and a peer that vanished silently is noticed.
-    fn tune(&self, stream: &TcpStream) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let socket = SockRef::from(stream);
-        let limit = self.limits.unacknowledged;
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(limit).with_interval(limit / 3))?;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        socket.set_tcp_user_timeout(Some(limit))?;
-        Ok(())
-    }
+/// Small messages leave at once, and a peer that vanished silently is noticed.
+fn tune(socket: SockRef<'_>, limits: Limits) -> io::Result<()> {
+    let limit = limits.unacknowledged;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(limit).with_interval(limit / 3))?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(limit))?;
+    Ok(())
 }
 
 fn is_about_one_peer(error: &io::Error) -> bool {
@@ -180,10 +201,9 @@ where
     S::Future: Send,
     S::Error: Into<Http1Error>,
 {
-    let peer = stream.peer_addr().ok().map(Peer);
     // The other end is dropped when the server stops.
     let stop = async move { _ = stopped.changed().await };
-    if let Err(error) = http.serve(stream, Introduced { service, peer }, stop).await {
+    if let Err(error) = http.serve(stream, service, stop).await {
         tracing::debug!(%error, "a physical connection ended with an error");
     }
 }
@@ -192,7 +212,7 @@ where
 #[derive(Debug)]
 struct Introduced<S> {
     service: S,
-    peer: Option<Peer>,
+    peer: Peer,
 }
 
 impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S> {
@@ -201,9 +221,7 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S>
     type Future = S::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if let Some(peer) = self.peer {
-            request.extensions_mut().insert(peer);
-        }
+        request.extensions_mut().insert(self.peer);
         self.service.call(request)
     }
 }
@@ -234,6 +252,7 @@ impl Remaining {
 mod tests {
     use super::*;
     use std::convert::Infallible;
+    use std::pin::pin;
 
     use bytes::Bytes;
     use hyper::service::service_fn;
@@ -306,6 +325,21 @@ mod tests {
         assert!(TcpStream::connect(running.address).await.is_err());
         tokio::time::timeout(PATIENCE, remaining.asked_to_close()).await.unwrap();
         assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_accepted_is_tuned() {
+        let limit = Duration::from_secs(20);
+        let limits = Limits { connections: 1, header: PATIENCE, unacknowledged: limit };
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
+        let client = TcpStream::connect(listener.address().unwrap()).await.unwrap();
+        let (stream, Peer(address)) = listener.accept().await;
+        assert_eq!(address, client.local_addr().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), limit);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(limit));
     }
 
     #[tokio::test]

@@ -43,7 +43,8 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     let site = Site::new(&server, &configuration);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
 
-    let web_sockets = || u64::try_from(server.metrics().connections_current_web_sockets).unwrap_or(0);
+    let counting = server.clone();
+    let web_sockets = move || u64::try_from(counting.metrics().connections_current_web_sockets).unwrap_or(0);
     let stopping = async {
         let signal = signals.next().await;
         drain(&server, settings.drain_timeout.get(), &mut signals).await;

@@ -6,8 +6,8 @@ use std::future::Future;
 
 use crate::{
     connection::{Callbacks, Record},
-    http::request::Request,
-    transport::{Link, Reader, web_sockets},
+    http::{receive, request::Request},
+    transport::{Link, Reader},
 };
 
 /// The reference counts in front of what is shared.
@@ -31,7 +31,7 @@ fn hot_types_stay_small() {
         ),
         ("of that: the place in the log", size_of::<Option<Reader>>(), 192),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
-        ("the task that carries it", TASK + size_of_future(web_sockets::carry), 272),
+        ("the task that carries it", TASK + size_of_future(receive::socket), 272),
     ];
     let report: Vec<_> =
         table.iter().map(|(what, size, limit)| format!("{size:5} of {limit:5}  {what}")).collect();

@@ -21,13 +21,18 @@ const READ_BUFFER: usize = 4 * 1024;
 pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_io().build()?.block_on(async {
         let listener = TcpListener::bind(address).await?;
-        loop {
-            // A client that gave up meanwhile, or no descriptors left: the next one may have more luck.
-            if let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(carry(stream));
-            }
-        }
+        // A task, so that a worker accepts: the thread that waits here would have to be woken for it, and to wake a worker.
+        tokio::spawn(accept(listener)).await.map_err(io::Error::other)
     })
+}
+
+async fn accept(listener: TcpListener) {
+    loop {
+        // A client that gave up meanwhile, or no descriptors left: the next one may have more luck.
+        if let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(carry(stream));
+        }
+    }
 }
 
 /// A broken socket is over, whatever broke it.

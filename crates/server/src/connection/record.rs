@@ -139,7 +139,8 @@ impl fmt::Debug for Record {
 
 impl Record {
     pub(crate) fn new(core: &Core, id: ConnectionId) -> Arc<Self> {
-        let machine = ServerConnection::new(core.timeouts.clone(), core.now());
+        let began = core.now();
+        let machine = ServerConnection::new(core.timeouts.clone(), began);
         let state = State {
             machine,
             link: None,
@@ -156,7 +157,7 @@ impl Record {
             farewell: OnceLock::new(),
             losses: Losses::default(),
             traffic: Traffic::new(core),
-            began: core.now(),
+            began,
             read_up_to: AtomicU64::new(0),
             state: Mutex::new(state),
         })

@@ -3,6 +3,8 @@
 //! Any hyper host can serve SignalR. This one can also take a socket back from hyper when the beginning of an event stream has been
 //! written ([`Handover`]), so that publishers write to it directly: a third less CPU time per delivery than waking a task for each,
 //! and hyper's buffers are given back while the stream is idle. It asks for our own body type, so no layer can have changed the bytes.
+//!
+//! And it keeps the head of a WebSocket back until there is something to say on it, which is at once: one write instead of two.
 
 use std::{
     future::{Future, poll_fn},
@@ -13,8 +15,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use heliostat_proto::connection::Input;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http_body::Body;
 use hyper::{
     body::Incoming,
     server::conn::http1::{Builder, UpgradeableConnection},
@@ -86,7 +90,7 @@ impl Http1 {
         S::Error: Into<Http1Error>,
     {
         let handover = Arc::new(Handover::default());
-        let io = HttpStream { stream: LenientStream::new(stream), handover: Arc::clone(&handover) };
+        let io = HttpStream::new(stream, Arc::clone(&handover));
         let service = Offering { service, handover: Arc::clone(&handover) };
         // On the heap, so that what waits for an idle stream's end is small.
         let mut http = Box::new(
@@ -148,7 +152,8 @@ where
     S: Service<Request<Incoming>, Response = Response<ResponseBody>>,
     S::Error: Into<Http1Error>,
 {
-    let (socket, _) = http.into_parts()?.io.into_inner().stream.into_parts();
+    let (stream, _) = http.into_parts()?.io.into_inner().into_parts();
+    let (socket, _) = stream.into_parts();
     Some(socket)
 }
 
@@ -176,17 +181,19 @@ where
             (_, Version::HTTP_10) => Some(Chunking::None),
             _ => None,
         };
-        Offer { future: self.service.call(request), handover: Arc::clone(&self.handover), chunking }
+        let is_whole = request.body().is_end_stream();
+        Offer { future: self.service.call(request), handover: Arc::clone(&self.handover), chunking, is_whole }
     }
 }
 
 pin_project! {
-    /// A response on its way; `chunking` says how its stream would go on, if it can.
+    /// A response on its way; `chunking` says how its stream would go on, if it can, and `is_whole` whether all of its request is read.
     struct Offer<F> {
         #[pin]
         future: F,
         handover: Arc<Handover>,
         chunking: Option<Chunking>,
+        is_whole: bool,
     }
 }
 
@@ -199,6 +206,13 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.future.poll(context))?;
+        // If there is nothing left to read, hyper gives the socket up in the same turn in which it writes the head.
+        if *this.is_whole
+            && response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && response.body().is_switch()
+        {
+            this.handover.switches();
+        }
         if let Some(chunking) = this.chunking.filter(|_| is_plain(response.headers()))
             && response.body_mut().offer(this.handover, chunking)
         {
@@ -216,16 +230,29 @@ fn is_plain(headers: &HeaderMap) -> bool {
         .any(|name| headers.contains_key(name))
 }
 
-/// The stream under hyper: lets old clients' request lines through, and notes when hyper has nothing more to write.
+/// The stream under hyper: lets old clients' request lines through, notes when hyper has nothing more to write, and keeps hyper's last
+/// words for a WebSocket.
 #[derive(Debug)]
 pub(crate) struct HttpStream {
     stream: LenientStream<TcpStream>,
     handover: Arc<Handover>,
+    last_words: BytesMut,
 }
 
 impl HttpStream {
-    pub(crate) fn into_inner(self) -> LenientStream<TcpStream> {
-        self.stream
+    fn new(stream: TcpStream, handover: Arc<Handover>) -> Self {
+        Self { stream: LenientStream::new(stream), handover, last_words: BytesMut::new() }
+    }
+
+    /// The stream, and what has been written and must go out before anything else.
+    pub(crate) fn into_parts(self) -> (LenientStream<TcpStream>, BytesMut) {
+        (self.stream, self.last_words)
+    }
+
+    fn keep<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> Poll<io::Result<usize>> {
+        let before = self.last_words.len();
+        pieces.for_each(|piece| self.last_words.extend_from_slice(piece));
+        Poll::Ready(Ok(self.last_words.len() - before))
     }
 }
 
@@ -245,6 +272,9 @@ impl AsyncWrite for HttpStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.handover.is_switching() {
+            return self.keep(std::iter::once(bytes));
+        }
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -253,6 +283,9 @@ impl AsyncWrite for HttpStream {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.handover.is_switching() {
+            return self.keep(bytes.iter().map(|bytes| &**bytes));
+        }
         Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod host;
 mod intake;
 pub(crate) mod lenient;
 mod negotiate;
-mod receive;
+pub(crate) mod receive;
 pub(crate) mod scripts;
 mod upgrade;
 

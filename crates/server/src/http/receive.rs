@@ -1,6 +1,10 @@
 //! Receive requests: connect, reconnect and poll become a transport connection.
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use heliostat_bus::CursorError;
 use heliostat_proto::{
@@ -12,7 +16,7 @@ use heliostat_proto::{
     transport_kind::TransportKind,
 };
 use http::{HeaderValue, StatusCode, header};
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 
 use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, refusal},
@@ -26,7 +30,10 @@ use crate::{
     server::{Core, Endpoint},
     trace,
     transport::{
-        Framing, Initializes, Link, LinkSeed, response_body::ResponseBody, stop_response, web_sockets,
+        Framing, Initializes, Link, LinkSeed,
+        response_body::ResponseBody,
+        stop_response,
+        web_sockets::{self, Carrier},
     },
 };
 
@@ -138,7 +145,7 @@ impl Receive<'_> {
         }
         if let Some(upgrade) = self.upgrade.filter(|_| self.kind == TransportKind::WebSockets) {
             let answer = upgrade.switch();
-            tokio::spawn(carry_socket(link, opening, upgrade.on_upgrade));
+            tokio::spawn(socket(link, opening, upgrade.on_upgrade));
             return answer;
         }
         let (callback, kind) = (self.callback, self.kind);
@@ -185,20 +192,64 @@ impl Receive<'_> {
     }
 }
 
-/// Takes a WebSocket over from HTTP.
-async fn carry_socket(link: Arc<Link>, opening: Opening, upgrade: OnUpgrade) {
-    match upgrade.await {
-        Ok(upgraded) => {
-            if opening == Opening::ConnectAtOnce {
-                tokio::spawn(initialize_when_connected(Arc::clone(&link)));
+/// A WebSocket on its way from HTTP to its carrier, and from then on.
+///
+/// One task for both, written by hand, so that an idle socket keeps no room for the way.
+pub(crate) enum Socket {
+    Expected(Expected),
+    Carried(Carrier),
+    /// It never came.
+    Gone,
+}
+
+/// A socket that HTTP has not handed over yet.
+pub(crate) struct Expected {
+    link: Arc<Link>,
+    opening: Opening,
+    upgrade: OnUpgrade,
+}
+
+/// The task of the WebSocket that HTTP will hand over for `link`.
+pub(crate) const fn socket(link: Arc<Link>, opening: Opening, upgrade: OnUpgrade) -> Socket {
+    Socket::Expected(Expected { link, opening, upgrade })
+}
+
+impl Future for Socket {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            match this {
+                Self::Carried(carrier) => return Pin::new(carrier).poll(context),
+                Self::Expected(Expected { upgrade, .. }) => {
+                    let upgraded = ready!(Pin::new(upgrade).poll(context));
+                    if let Self::Expected(expected) = std::mem::replace(this, Self::Gone) {
+                        *this = expected.arrived(upgraded);
+                    }
+                }
+                Self::Gone => return Poll::Ready(()),
             }
-            let max = link.core.settings.max_incoming_message;
-            // A task of its own: this one has room for the upgrade, which an idle socket need not keep.
-            tokio::spawn(web_sockets::carry(link, upgraded, max));
         }
-        Err(error) => {
-            trace::transport_refused(link.kind, link.record.id, error);
-            link.close(Input::Lost(link.id));
+    }
+}
+
+impl Expected {
+    fn arrived(self, upgraded: hyper::Result<Upgraded>) -> Socket {
+        let Self { link, opening, .. } = self;
+        match upgraded {
+            Ok(upgraded) => {
+                if opening == Opening::ConnectAtOnce {
+                    tokio::spawn(initialize_when_connected(Arc::clone(&link)));
+                }
+                let max = link.core.settings.max_incoming_message;
+                Socket::Carried(web_sockets::carry(link, upgraded, max))
+            }
+            Err(error) => {
+                trace::transport_refused(link.kind, link.record.id, error);
+                link.close(Input::Lost(link.id));
+                Socket::Gone
+            }
         }
     }
 }

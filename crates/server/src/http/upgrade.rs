@@ -4,7 +4,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Part
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
-use super::answer::{Answer, bare};
+use super::answer::{Answer, answer};
+use crate::transport::response_body::ResponseBody;
 
 /// A request that may become a WebSocket.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Upgrade {
 
     /// The answer that lets the socket begin.
     pub(crate) fn switch(&self) -> Answer {
-        let mut answer = bare(StatusCode::SWITCHING_PROTOCOLS);
+        let mut answer = answer(StatusCode::SWITCHING_PROTOCOLS, None, ResponseBody::switch());
         let headers = answer.headers_mut();
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));

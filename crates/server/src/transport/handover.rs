@@ -6,6 +6,9 @@
 //! after that the library flushes the stream under it, which it does only when its own buffer is empty. If the body says something all the
 //! same, the moment has passed.
 //!
+//! A WebSocket the library hands over itself, when the head of its answer is written. There only that head is kept back, which is the
+//! library's last word, so that it leaves in one write with the first frame.
+//!
 //! All of this happens in one task; the atomics are there because tasks move between threads.
 
 use std::sync::{
@@ -39,6 +42,8 @@ const SAID: u8 = 1;
 const WRITTEN: u8 = 2;
 /// Somebody took the socket.
 const TAKEN: u8 = 3;
+/// What the library still writes is for whoever gets the socket from it.
+const SWITCHING: u8 = 4;
 
 impl Handover {
     /// The body has given the library something to write.
@@ -73,6 +78,16 @@ impl Handover {
     /// Whether the link goes on without the body.
     pub(crate) fn is_taken(&self) -> bool {
         self.phase.load(Ordering::Acquire) == TAKEN
+    }
+
+    /// From now on the library writes nothing but the head after which it gives the socket up.
+    pub(crate) fn switches(&self) {
+        self.phase.store(SWITCHING, Ordering::Release);
+    }
+
+    /// Whether what the library writes is to be kept for whoever gets the socket.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == SWITCHING
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Arc<Link>, Chunking)>> {

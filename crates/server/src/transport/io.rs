@@ -9,6 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::BytesMut;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -42,33 +43,48 @@ pub(super) enum Output {
     },
 }
 
-/// Takes the socket over from HTTP, with what had been read too far.
-pub(super) fn take_over(upgraded: Upgraded) -> (Input, Output, Vec<u8>) {
+/// A socket that is not HTTP's any more.
+#[derive(Debug)]
+pub(super) struct TakenOver {
+    pub(super) input: Input,
+    pub(super) output: Output,
+    /// What had been read too far.
+    pub(super) read: Vec<u8>,
+    /// What HTTP has written and nobody has sent: it goes out first.
+    pub(super) unsent: BytesMut,
+}
+
+/// Takes the socket over from HTTP.
+pub(super) fn take_over(upgraded: Upgraded) -> TakenOver {
     let upgraded = match upgraded.downcast::<TokioIo<TcpStream>>() {
         Ok(parts) => return halves(parts.io.into_inner(), parts.read_buf.to_vec()),
         Err(upgraded) => upgraded,
     };
     let upgraded = match upgraded.downcast::<TokioIo<HttpStream>>() {
-        Ok(parts) => return lenient_halves(parts.io.into_inner().into_inner(), &parts.read_buf),
+        Ok(parts) => {
+            let (stream, unsent) = parts.io.into_inner().into_parts();
+            return TakenOver { unsent, ..lenient_halves(stream, &parts.read_buf) };
+        }
         Err(upgraded) => upgraded,
     };
     match upgraded.downcast::<TokioIo<LenientStream<TcpStream>>>() {
         Ok(parts) => lenient_halves(parts.io.into_inner(), &parts.read_buf),
         Err(upgraded) => {
             let (input, output) = tokio::io::split(TokioIo::new(upgraded));
-            (Input::Other(input), Output::Other { half: output, is_behind: false }, Vec::new())
+            let (input, output) = (Input::Other(input), Output::Other { half: output, is_behind: false });
+            TakenOver { input, output, read: Vec::new(), unsent: BytesMut::new() }
         }
     }
 }
 
-fn lenient_halves(stream: LenientStream<TcpStream>, read: &[u8]) -> (Input, Output, Vec<u8>) {
+fn lenient_halves(stream: LenientStream<TcpStream>, read: &[u8]) -> TakenOver {
     let (stream, held) = stream.into_parts();
     halves(stream, [read, &*held].concat())
 }
 
-fn halves(stream: TcpStream, read: Vec<u8>) -> (Input, Output, Vec<u8>) {
+fn halves(stream: TcpStream, read: Vec<u8>) -> TakenOver {
     let (input, output) = stream.into_split();
-    (Input::Tcp(input), Output::Tcp(output), read)
+    TakenOver { input: Input::Tcp(input), output: Output::Tcp(output), read, unsent: BytesMut::new() }
 }
 
 impl Input {
@@ -121,6 +137,13 @@ impl Output {
                 *is_behind = flushed.is_pending();
                 flushed
             }
+        }
+    }
+
+    /// Ends the writing. A plain socket says so when it is closed, which follows at once: the half alone would ask the kernel twice.
+    pub(super) fn let_go(self) {
+        if let Self::Tcp(half) = self {
+            half.forget();
         }
     }
 

@@ -159,6 +159,7 @@ impl Link {
         topics.push(TopicName::from(topic::of_connection(seed.connection)));
         topics
             .extend(seed.groups.iter().map(|group| TopicName::from(format!("{}{group}", seed.group_prefix))));
+        let now = core.nanoseconds_since_start();
         let link = Arc::new(Self {
             id,
             kind: seed.kind,
@@ -176,8 +177,8 @@ impl Link {
             ping_due: AtomicBool::new(false),
             is_missed: AtomicBool::new(false),
             bytes_written: AtomicU64::new(0),
-            written_at: AtomicU64::new(core.nanoseconds_since_start()),
-            heard_at: AtomicU64::new(core.nanoseconds_since_start()),
+            written_at: AtomicU64::new(now),
+            heard_at: AtomicU64::new(now),
         });
         let subscription = core.bus.subscribe(Arc::clone(&link), topics, start);
         if subscription.start_gap() == Some(Gap::UnknownCursor) {

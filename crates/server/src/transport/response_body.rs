@@ -28,6 +28,8 @@ pub struct ResponseBody(Kind);
 #[derive(Debug)]
 enum Kind {
     Whole(Option<Bytes>),
+    /// No body: the socket becomes a WebSocket, and its new owner writes what the library has left.
+    Switch,
     Stream(StreamBody),
     /// A few prepared pieces: a refusal in the form of a stream.
     Pieces(VecDeque<Bytes>),
@@ -47,6 +49,10 @@ impl ResponseBody {
         Self(Kind::Whole(None))
     }
 
+    pub(crate) fn switch() -> Self {
+        Self(Kind::Switch)
+    }
+
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         Self(Kind::Whole(Some(bytes.into()).filter(|bytes| !bytes.is_empty())))
     }
@@ -61,6 +67,11 @@ impl ResponseBody {
         Self(Kind::Stream(StreamBody { link, preamble, ended: false, offered: None }))
     }
 
+    /// Whether one of our WebSockets follows the head of this response.
+    pub(crate) const fn is_switch(&self) -> bool {
+        matches!(self.0, Kind::Switch)
+    }
+
     /// If this is an endless response: from the moment that `handover` knows of, it goes on without this body. Says whether it is.
     pub(crate) fn offer(&mut self, handover: &Arc<Handover>, chunking: Chunking) -> bool {
         match &mut self.0 {
@@ -68,7 +79,7 @@ impl ResponseBody {
                 stream.offered = Some((Arc::clone(handover), chunking));
                 true
             }
-            Kind::Stream(_) | Kind::Whole(_) | Kind::Pieces(_) => false,
+            Kind::Stream(_) | Kind::Whole(_) | Kind::Switch | Kind::Pieces(_) => false,
         }
     }
 }
@@ -170,6 +181,7 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let bytes = match &mut self.0 {
             Kind::Whole(bytes) => bytes.take(),
+            Kind::Switch => None,
             Kind::Pieces(pieces) => pieces.pop_front(),
             Kind::Stream(stream) => match stream.poll(context) {
                 Poll::Ready(bytes) => bytes,
@@ -182,6 +194,7 @@ impl Body for ResponseBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(bytes) => bytes.is_none(),
+            Kind::Switch => true,
             Kind::Pieces(pieces) => pieces.is_empty(),
             Kind::Stream(stream) => stream.ended,
         }
@@ -190,6 +203,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::Switch => SizeHint::with_exact(0),
             Kind::Pieces(_) | Kind::Stream(_) => SizeHint::default(),
         }
     }

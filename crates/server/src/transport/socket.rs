@@ -93,9 +93,15 @@ impl Socket {
         Self { out: Doorbell::new(out), replies: Mutex::default(), running_calls: AtomicUsize::new(0) }
     }
 
-    /// From now on `output` is written to. Whoever opens it looks for what is due.
-    pub(super) fn open(&self, output: Output) {
-        let open = |out: &mut Out| (out.output, out.phase) = (Some(output), Phase::Open);
+    /// From now on `output` is written to, beginning with what HTTP has left `unsent`. Whoever opens it looks for what is due.
+    pub(super) fn open(&self, link: &Link, output: Output, unsent: BytesMut) {
+        let open = |out: &mut Out| {
+            (out.output, out.backlog, out.phase) = (Some(output), unsent, Phase::Open);
+            if out.is_behind() {
+                // What is due already goes out with it.
+                _ = self.write_next(out, link, &Now::of(&link.core));
+            }
+        };
         // Who rang before could not write anything.
         self.out.hold(open, |_| ());
     }
@@ -195,22 +201,28 @@ impl Socket {
         }
         let mut more = More::Yes;
         while more == More::Yes && out.phase == Phase::Open && !out.is_behind() {
-            // Before the log is looked at: what a call has published stands in it when its result is here.
-            let mut replies = std::mem::take(&mut *self.lock_replies());
-            let due = link.due();
-            if due.more == More::Yes && !replies.is_empty() {
-                self.put_back(std::mem::take(&mut replies));
-            }
-            if due.end == End::Yes {
-                out.phase = Phase::Ending;
-            }
-            more = due.more;
-            out.send_all(link, due, &replies, now);
+            more = self.write_next(out, link, now);
         }
         // What comes after the last word, or must wait, is the task's business.
         if out.progress() != Progress::Done {
             link.wake();
         }
+    }
+
+    /// Writes one piece of what is due. Says whether there may be another.
+    fn write_next(&self, out: &mut Out, link: &Link, now: &Now<'_>) -> More {
+        // Before the log is looked at: what a call has published stands in it when its result is here.
+        let mut replies = std::mem::take(&mut *self.lock_replies());
+        let due = link.due();
+        let more = due.more;
+        if more == More::Yes && !replies.is_empty() {
+            self.put_back(std::mem::take(&mut replies));
+        }
+        if due.end == End::Yes {
+            out.phase = Phase::Ending;
+        }
+        out.send_all(link, due, &replies, now);
+        more
     }
 
     fn put_back(&self, mut first: Vec<u8>) {
@@ -281,7 +293,10 @@ impl Out {
     }
 
     fn break_off(&mut self) {
-        (self.output, self.phase, self.backlog) = (None, Phase::Broken, BytesMut::new());
+        (self.phase, self.backlog) = (Phase::Broken, BytesMut::new());
+        if let Some(output) = self.output.take() {
+            output.let_go();
+        }
     }
 
     fn is_behind(&self) -> bool {

@@ -22,7 +22,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{
     Link,
     incoming::{Arrived, Incoming, Violation},
-    io::{Input, take_over},
+    io::{Input, TakenOver, take_over},
     socket::{NORMAL, Progress, farewell},
     turn::Turn,
 };
@@ -79,8 +79,8 @@ enum Heard {
 
 /// Carries `upgraded` for `link`.
 pub(crate) fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Option<usize>) -> Carrier {
-    let (input, output, kept) = take_over(upgraded);
-    link.socket.open(output);
+    let TakenOver { input, output, read: kept, unsent } = take_over(upgraded);
+    link.socket.open(&link, output, unsent);
     let incoming = Incoming::new(max_message);
     let (limit, hearing) = (Limit::default(), Hearing::Everything);
     Carrier { link, input, incoming, kept, connecting: None, limit, hearing }
@@ -312,9 +312,9 @@ fn finish(link: &Link, received: Received) {
 
 /// For a client whose connection is over: one frame, then the end.
 pub(crate) async fn say_and_close(upgraded: Upgraded, frame: &[u8], max_message: Option<usize>) {
-    let (mut input, mut output, mut kept) = take_over(upgraded);
+    let TakenOver { mut input, mut output, read: mut kept, unsent } = take_over(upgraded);
     let mut incoming = Incoming::new(max_message);
-    let all = farewell(frame);
+    let all = [&*unsent, &farewell(frame)].concat();
     let mut left = &*all;
     let finished = std::future::poll_fn(|context| {
         while !left.is_empty() {

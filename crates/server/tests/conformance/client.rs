@@ -70,6 +70,14 @@ impl Ask {
         self
     }
 
+    /// Asks for a WebSocket.
+    pub(crate) fn for_a_web_socket(self) -> Self {
+        self.header("Connection", "Upgrade")
+            .header("Upgrade", "websocket")
+            .header("Sec-WebSocket-Version", "13")
+            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -328,13 +336,8 @@ enum Hearing {
 impl Socket {
     /// Asks for a WebSocket; the answer instead if there is none.
     pub(crate) async fn open(line: Line, ask: &Ask) -> Result<Self, Answer> {
-        let ask = ask
-            .clone()
-            .header("Connection", "Upgrade")
-            .header("Upgrade", "websocket")
-            .header("Sec-WebSocket-Version", "13")
-            .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==");
-        let exchange = Exchange::begin(line, &ask).await.expect("an answer to the upgrade");
+        let exchange =
+            Exchange::begin(line, &ask.clone().for_a_web_socket()).await.expect("an answer to the upgrade");
         match exchange.head.status {
             101 => Ok(Self { head: exchange.head, input: exchange.input, hearing: Hearing::AnswersPings }),
             _ => Err(exchange.whole().await),

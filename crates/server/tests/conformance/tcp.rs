@@ -98,6 +98,34 @@ async fn cp_133_frames_that_follow_the_upgrade_at_once_are_not_lost_over_tcp() {
     }
 }
 
+#[tokio::test]
+async fn the_head_of_a_web_socket_and_its_first_frame_come_in_one_piece_over_tcp() {
+    let (site, _) = stage().await;
+    for version in VERSIONS.into_iter().filter(|version| version.is_some_and(|version| version >= "1.4")) {
+        let session = Session::of_version(&site, ACT, TransportKind::WebSockets, version).await;
+        let mut line = site.dial().await;
+        line.write_all(&session.receive("connect").for_a_web_socket().to_bytes()).await.unwrap();
+        let mut piece = Vec::with_capacity(4096);
+        line.read_buf(&mut piece).await.unwrap();
+        let piece = String::from_utf8_lossy(&piece);
+        assert!(piece.starts_with("HTTP/1.1 101 ") && piece.contains("\"S\":1"), "{version:?} {piece}");
+    }
+}
+
+#[tokio::test]
+async fn the_head_of_a_web_socket_that_has_nothing_to_say_yet_does_not_wait_over_tcp() {
+    for host in HOSTS {
+        let (site, _) = stage_at(host).await;
+        // A client that has no start: it hears nothing before `connected` has finished.
+        let session = Session::of_version(&site, ACT, TransportKind::WebSockets, Some("1.3")).await;
+        let mut line = site.dial().await;
+        let slow = session.with("on-connected", "slow done");
+        line.write_all(&slow.receive("connect").for_a_web_socket().to_bytes()).await.unwrap();
+        let head = stream_until(&mut line, "\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 101 ") && head.ends_with("\r\n\r\n"), "{host:?} {head}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_clients_hear_many_publishers_in_one_order_over_tcp() {
     for host in HOSTS {
