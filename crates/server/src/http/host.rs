@@ -98,6 +98,8 @@ impl Http1 {
                 .timer(TokioTimer::new())
                 .header_read_timeout(self.header_timeout)
                 .max_buf_size(self.max_head.max(LEAST_HEAD))
+                // Answers are short: to put one together costs less than to have the kernel do it.
+                .writev(false)
                 .serve_connection(TokioIo::new(io), service)
                 .with_upgrades(),
         );
