@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
 };
 
 use crate::{
@@ -16,28 +16,33 @@ use crate::{
 
 /// Read at once, in bytes.
 const READ_BUFFER: usize = 4 * 1024;
+/// Connections that the system may keep until they are accepted.
+const BACKLOG: u32 = 4096;
 
-/// Serves until the process is ended.
+/// Serves until the process is ended, on one thread: nothing is handed from one to another.
 pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_io().build()?.block_on(async {
-        let listener = TcpListener::bind(address).await?;
-        // A task, so that a worker accepts: the thread that waits here would have to be woken for it, and to wake a worker.
-        tokio::spawn(accept(listener)).await.map_err(io::Error::other)
+    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+        let listener = listen(address)?;
+        loop {
+            // A client that gave up meanwhile, or no descriptors left: the next one may have more luck.
+            if let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(carry(stream));
+            }
+        }
     })
 }
 
-async fn accept(listener: TcpListener) {
-    loop {
-        // A client that gave up meanwhile, or no descriptors left: the next one may have more luck.
-        if let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(carry(stream));
-        }
-    }
+/// A listener whose option the sockets that it accepts inherit, where the system does that.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// A broken socket is over, whatever broke it.
 async fn carry(mut stream: TcpStream) {
-    let _ = stream.set_nodelay(true);
     let mut unread = Vec::with_capacity(READ_BUFFER);
     let mut conversation = Conversation { upgraded: false, replies: Vec::new() };
     while matches!(stream.read_buf(&mut unread).await, Ok(1..)) {
