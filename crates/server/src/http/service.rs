@@ -141,20 +141,12 @@ impl HeliostatService {
         let visit = Visit {
             server: &self.server,
             endpoint,
-            url: self.url(endpoint, &request),
+            stripped: self.nested.map(|_| &*endpoint.path),
             callback,
             admission,
             request,
         };
         visit.serve(upgrade).await
-    }
-
-    /// The public path that clients come back to: what they asked for, without the command.
-    fn url(&self, endpoint: &Endpoint, request: &Request) -> String {
-        match self.nested {
-            Some(_) => format!("{}{}", endpoint.path, route::base_of(request.path()).trim_end_matches('/')),
-            None => route::base_of(request.path()).to_owned(),
-        }
     }
 }
 
@@ -184,7 +176,8 @@ fn callback(endpoint: &Endpoint, request: &Request) -> Result<Option<Callback>, 
 struct Visit<'a> {
     server: &'a Server,
     endpoint: &'a Endpoint,
-    url: String,
+    /// What a host in front has taken from the path.
+    stripped: Option<&'a str>,
     callback: Option<Callback>,
     admission: Arc<dyn Admission>,
     request: Arc<Request>,
@@ -196,7 +189,7 @@ impl Visit<'_> {
         let command = Command::of(self.request.path());
         match command {
             Command::Script => {
-                if let Some(script) = self.endpoint.scripts.of(&self.url, &*self.endpoint.application) {
+                if let Some(script) = self.endpoint.scripts.of(&self.url(), &*self.endpoint.application) {
                     return answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(script));
                 }
             }
@@ -206,7 +199,7 @@ impl Visit<'_> {
                     core,
                     options: &self.endpoint.options,
                     request: &self.request,
-                    url: &self.url,
+                    url: &self.url(),
                     callback: self.callback.as_ref(),
                 };
                 return question.answer();
@@ -248,6 +241,15 @@ impl Visit<'_> {
                 };
                 receive.serve().await
             }
+        }
+    }
+
+    /// The public path that clients come back to: what they asked for, without the command.
+    fn url(&self) -> String {
+        let base = route::base_of(self.request.path());
+        match self.stripped {
+            Some(path) => format!("{path}{}", base.trim_end_matches('/')),
+            None => base.to_owned(),
         }
     }
 
