@@ -274,7 +274,14 @@ impl Visit<'_> {
                     "the parameter `connectionToken` is missing; take it from the answer to negotiate",
                 ))
             })?;
-        match ConnectionToken::open(&self.server.core.protector, token, self.request.user_name()) {
+        let open = match kind {
+            // Its messages bring no token.
+            TransportKind::WebSockets => ConnectionToken::open,
+            TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
+                ConnectionToken::open_again
+            }
+        };
+        match open(&self.server.core.protector, token, self.request.user_name()) {
             Ok(token) => Ok((kind, token)),
             Err(error @ ConnectionTokenError::Unreadable) => {
                 Err(Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))
