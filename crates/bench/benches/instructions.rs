@@ -21,6 +21,7 @@ use heliostat_proto::{
     classic::{HubInvocation, ResponseHead, encode_response},
     connection::{Input, LinkId, Opening, ServerConnection, Timeouts},
     frame::event_stream,
+    parameters::Parameters,
     transport_kind::TransportKind,
 };
 
@@ -29,6 +30,10 @@ const CALL: &str =
 const MESSAGE: &[u8] =
     br#"{"H":"LoadHub","M":"called","A":["~hc:1:2:3 and something to make it a hundred bytes"]}"#;
 const CURSOR: &str = "d-4A3F2C1B-12";
+const QUERY: &str = "transport=longPolling&clientProtocol=2.1&connectionToken=AZ0tqD3rcSvwDWqB1QdTm9t1xHx1l9vFqBh9Z1rF2m0bqFQkqkq0Y9QJ8m2\
+                     cQ0c1r1zJx0xJfCw5xVtYgq0zC1lqBh9Z1rF2m0b&connectionData=%5B%7B%22name%22%3A%22loadhub%22%7D%5D";
+const FORM: &str = "data=%7B%22H%22%3A%22loadHub%22%2C%22M%22%3A%22echo%22%2C%22A%22%3A%5B%22~hc%3A1%3A2%3A3+and+something+to+make+it+a+\
+                    hundred+bytes%22%5D%2C%22I%22%3A7%7D";
 /// Readers of one message.
 const READERS: usize = 100;
 
@@ -88,6 +93,14 @@ fn parse_invocation(text: &str) -> Option<HubInvocation> {
     black_box(HubInvocation::parse(black_box(text))).ok()
 }
 
+// What every request brings, and what a call over POST brings besides.
+#[library_benchmark]
+#[bench::a_query(QUERY)]
+#[bench::a_form(FORM)]
+fn read_parameters(text: &str) -> Parameters {
+    black_box(Parameters::from_form(black_box(text.as_bytes())))
+}
+
 #[library_benchmark]
 #[bench::one_message(Vec::with_capacity(1024))]
 fn encode_delivery(mut out: Vec<u8>) -> Vec<u8> {
@@ -126,6 +139,6 @@ fn tick((mut machine, now): (ServerConnection, Instant)) -> ServerConnection {
 
 library_benchmark_group!(
     name = hot,
-    benchmarks = [publish, parse_invocation, encode_delivery, encode_event, tick]
+    benchmarks = [publish, parse_invocation, read_parameters, encode_delivery, encode_event, tick]
 );
 main!(library_benchmark_groups = hot);

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::name::{HubName, NameError};
 
+/// Longer lists are not searched for repeated names one by one, but with a table.
+const MAX_PLAIN: usize = 16;
+
 /// Why `connectionData` was refused. Nothing of the request has been acted on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -55,6 +58,31 @@ pub fn parse(text: Option<&str>) -> Result<Vec<HubName>, ConnectionDataError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
+    match plain(text) {
+        Some(hubs) => Ok(hubs),
+        None => parse_json(text),
+    }
+}
+
+/// Reads the list as official clients write it, which they do in every request: no spaces, nothing but names, and in these
+/// nothing but letters, digits and underscores. `None` if it is anything else, which may be right or wrong.
+fn plain(text: &str) -> Option<Vec<HubName>> {
+    let entries = text.strip_prefix('[')?.strip_suffix(']')?.split(',');
+    let mut hubs = Vec::with_capacity(1);
+    for entry in entries.take(MAX_PLAIN + 1) {
+        let (key, name) = entry.strip_prefix("{\"")?.strip_suffix("\"}")?.split_once('"')?;
+        let name = name.strip_prefix(":\"")?;
+        let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let hub = HubName::parse(name).ok().filter(|_| is_word && key.eq_ignore_ascii_case("name"))?;
+        if hubs.contains(&hub) || hubs.len() == MAX_PLAIN {
+            return None;
+        }
+        hubs.push(hub);
+    }
+    Some(hubs)
+}
+
+fn parse_json(text: &str) -> Result<Vec<HubName>, ConnectionDataError> {
     let entries = match serde_json::from_str(text)? {
         Value::Array(entries) => entries,
         Value::Null => return Ok(Vec::new()),
@@ -103,6 +131,18 @@ mod tests {
     }
 
     #[test]
+    fn what_official_clients_write_is_a_plain_list() {
+        for text in [r#"[{"name":"chathub"}]"#, r#"[{"Name":"ChatHub"},{"Name":"stock_ticker2"}]"#] {
+            assert_eq!(plain(text), Some(parse_json(text).unwrap()));
+        }
+        for text in
+            ["[]", "[{}]", r#"[{"name":"a"},{"name":"A"}]"#, r#"[{"name":"\u0061"}]"#, r#"[{"other":"a"}]"#]
+        {
+            assert_eq!(plain(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn cp_028_missing_or_empty_connection_data_lists_no_hub() {
         assert!(parse(None).unwrap().is_empty());
         for text in ["", "[]", "null", " [ ] "] {
@@ -145,6 +185,17 @@ mod tests {
         fn no_text_makes_the_parser_panic(bytes: Vec<u8>, json in "[\\[\\]{}\":,a-z0-9]{0,40}") {
             let _ = parse(Some(&String::from_utf8_lossy(&bytes)));
             let _ = parse(Some(&json));
+        }
+
+        #[test]
+        fn a_plain_list_is_read_as_json_is(
+            names in proptest::collection::vec("[a-c_]{0,2}|[.\"é]", 0..18), key in "[nN]ame|x", space in " ?"
+        ) {
+            let entries: Vec<_> = names.iter().map(|name| format!("{{\"{key}\":{space}\"{name}\"}}")).collect();
+            let text = format!("[{}]", entries.join(","));
+            if let Some(hubs) = plain(&text) {
+                prop_assert_eq!(hubs, parse_json(&text).unwrap());
+            }
         }
 
         #[test]

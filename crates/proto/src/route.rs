@@ -28,18 +28,18 @@ pub enum Command {
     Base,
 }
 
-/// Every ending of a path that is a command. None is the ending of another one, so their order does not matter.
-const ENDINGS: [(&str, Command); 10] = [
-    ("/negotiate", Command::Negotiate),
-    ("/ping", Command::Ping),
-    ("/hubs", Command::Script),
-    ("/js", Command::Script),
-    ("/connect", Command::Connect),
-    ("/start", Command::Start),
-    ("/reconnect", Command::Reconnect),
-    ("/poll", Command::Poll),
-    ("/send", Command::Send),
-    ("/abort", Command::Abort),
+/// The last segment of a path that is a command.
+const SEGMENTS: [(&str, Command); 10] = [
+    ("negotiate", Command::Negotiate),
+    ("ping", Command::Ping),
+    ("hubs", Command::Script),
+    ("js", Command::Script),
+    ("connect", Command::Connect),
+    ("start", Command::Start),
+    ("reconnect", Command::Reconnect),
+    ("poll", Command::Poll),
+    ("send", Command::Send),
+    ("abort", Command::Abort),
 ];
 
 impl Command {
@@ -68,24 +68,16 @@ pub fn base_of(path: &str) -> &str {
 }
 
 fn split(path: &str) -> (Command, &str) {
-    for (ending, command) in ENDINGS {
-        let base = match (without_ending(path, ending), command) {
-            (Some(base), _) => Some(base),
-            // A slash behind it is tolerated for the script alone: browsers' tags were often written like that.
-            (None, Command::Script) => path.strip_suffix('/').and_then(|path| without_ending(path, ending)),
-            (None, _) => None,
-        };
-        if let Some(base) = base {
-            return (command, base);
-        }
-    }
-    (Command::Base, path)
+    // A slash behind it is tolerated for the script alone: browsers' tags were often written like that.
+    let script =
+        || path.strip_suffix('/').and_then(by_last_segment).filter(|(found, _)| *found == Command::Script);
+    by_last_segment(path).or_else(script).unwrap_or((Command::Base, path))
 }
 
-fn without_ending<'a>(path: &'a str, ending: &str) -> Option<&'a str> {
-    let at = path.len().checked_sub(ending.len())?;
-    let (base, end) = path.split_at_checked(at)?;
-    end.eq_ignore_ascii_case(ending).then_some(base)
+fn by_last_segment(path: &str) -> Option<(Command, &str)> {
+    let (base, last) = path.rsplit_once('/')?;
+    let (_, command) = SEGMENTS.iter().find(|(segment, _)| segment.eq_ignore_ascii_case(last))?;
+    Some((*command, base))
 }
 
 #[cfg(test)]
@@ -96,11 +88,11 @@ mod tests {
 
     #[test]
     fn cp_014_commands_are_recognised_by_the_end_of_the_path_without_case() {
-        for (ending, command) in ENDINGS {
-            assert_eq!(Command::of(&format!("/signalr{ending}")), command);
-            assert_eq!(Command::of(&format!("/SIGNALR{}", ending.to_uppercase())), command);
-            assert_eq!(Command::of(&format!("/signalr/hubs{ending}")), command);
-            assert_eq!(Command::of(ending), command);
+        for (segment, command) in SEGMENTS {
+            assert_eq!(Command::of(&format!("/signalr/{segment}")), command);
+            assert_eq!(Command::of(&format!("/SIGNALR/{}", segment.to_uppercase())), command);
+            assert_eq!(Command::of(&format!("/signalr/hubs/{segment}")), command);
+            assert_eq!(Command::of(&format!("/{segment}")), command);
         }
     }
 

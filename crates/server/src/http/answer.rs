@@ -1,8 +1,10 @@
 //! The responses that are not transport connections: whole bodies, right headers, one reason each.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use heliostat_proto::frame::jsonp::{self, Callback};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use crate::transport::response_body::ResponseBody;
 
@@ -13,19 +15,33 @@ pub(crate) const JSON: &str = "application/json; charset=UTF-8";
 pub(crate) const JAVASCRIPT: &str = "application/javascript; charset=UTF-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// What every response says: a map is copied for less than it is filled.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CACHE_CONTROL, "no-cache, no-store, no-transform"),
+        (header::PRAGMA, "no-cache"),
+        (header::EXPIRES, "-1"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+        // Its place; every response has its own, or none.
+        (header::CONTENT_TYPE, JSON),
+    ]
+    .map(|(name, value)| (name, HeaderValue::from_static(value)))
+    .into_iter()
+    .collect()
+});
+
 /// A response of SignalR's: never sniffed, never cached, never held back by a proxy (spec 2.9).
 pub(crate) fn answer(status: StatusCode, content_type: Option<&'static str>, body: ResponseBody) -> Answer {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store, no-transform"));
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(header::EXPIRES, HeaderValue::from_static("-1"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    if let Some(content_type) = content_type {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let mut headers = HEADERS.clone();
+    match (content_type, headers.get_mut(header::CONTENT_TYPE)) {
+        // Not inserted: a map that is full would grow first.
+        (Some(content_type), Some(place)) => *place = HeaderValue::from_static(content_type),
+        (_, _) => _ = headers.remove(header::CONTENT_TYPE),
     }
+    *response.headers_mut() = headers;
     response
 }
 

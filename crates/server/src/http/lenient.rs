@@ -10,10 +10,14 @@ use std::{
     task::{Context, Poll},
 };
 
+use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Header lines are looked at up to here, in bytes; the ones that matter are short.
 const LOOK_AT: usize = 64;
+
+/// So many bytes of a request line are looked at together.
+const PIECE: usize = 32;
 
 /// A byte stream whose request lines are made acceptable. Put it between the listener and the HTTP library:
 ///
@@ -104,21 +108,21 @@ impl Scanner {
 
     /// Up to the line's end, or to a byte that needs another form.
     fn see_request_line(&mut self, bytes: &[u8]) -> (usize, Option<&'static [u8]>) {
-        for (index, &byte) in bytes.iter().enumerate() {
-            if byte == b'\n' {
+        let Some((index, byte)) = first_special(bytes) else {
+            return (bytes.len(), None);
+        };
+        match escape(byte) {
+            Some(text) => (index, Some(text)),
+            None => {
                 self.place = Place::Header;
-                return (index + 1, None);
-            }
-            if let Some(text) = escape(byte) {
-                return (index, Some(text));
+                (index + 1, None)
             }
         }
-        (bytes.len(), None)
     }
 
     /// One header line, or what is there of it.
     fn see_header(&mut self, bytes: &[u8]) -> usize {
-        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+        let Some(end) = memchr(b'\n', bytes) else {
             self.keep(bytes);
             return bytes.len();
         };
@@ -157,6 +161,10 @@ impl Scanner {
             }
             return;
         }
+        // Most headers are told from those that matter by their first letter.
+        if !matches!(line.first(), Some(b'C' | b'c' | b'T' | b't' | b'U' | b'u')) {
+            return;
+        }
         let mut parts = line.splitn(2, |&byte| byte == b':');
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return };
         if name.eq_ignore_ascii_case(b"content-length") && self.after != After::Beyond {
@@ -171,6 +179,31 @@ impl Scanner {
         self.place = Place::RequestLine;
         self.after = After::Body(0);
     }
+}
+
+/// Where the request line ends or needs another form, and the byte that says so.
+fn first_special(bytes: &[u8]) -> Option<(usize, u8)> {
+    // Whether there is one in a whole piece is what processors answer at once; where it is, only then. A sum of numbers, because the
+    // compiler makes branches of one of truths.
+    let (pieces, _) = bytes.as_chunks::<PIECE>();
+    let specials = |piece: &[u8; PIECE]| piece.iter().fold(0, |any, &byte| any | u8::from(is_special(byte)));
+    let plain = PIECE * pieces.iter().take_while(|piece| specials(piece) == 0).count();
+    let special = plain + bytes.get(plain..)?.iter().position(|&byte| is_special(byte))?;
+    Some((special, *bytes.get(special)?))
+}
+
+/// The line's end, or a byte that [`escape`] has a form for. Without a branch, so that it is asked for many bytes at once.
+const fn is_special(byte: u8) -> bool {
+    (byte == b'\n')
+        | (byte == b'"')
+        | (byte == b'<')
+        | (byte == b'>')
+        | (byte == b'\\')
+        | (byte == b'^')
+        | (byte == b'`')
+        | (byte == b'{')
+        | (byte == b'|')
+        | (byte == b'}')
 }
 
 /// The characters that RFC 3986 forbids in a request target and old clients send all the same. A space ends the target.
@@ -270,6 +303,23 @@ mod tests {
         let expected = "GET /signalr/negotiate?connectionData=[%7B%22Name%22:%22ChatHub%22%7D] HTTP/1.1\r\nHost: a\"b\r\n\r\n";
         for buffer in 1..200 {
             assert_eq!(through(request, buffer).await, expected, "buffer of {buffer}");
+        }
+    }
+
+    #[test]
+    fn special_bytes_are_those_that_have_another_form_and_the_end_of_the_line() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_special(byte), escape(byte).is_some() || byte == b'\n', "{byte:#x}");
+        }
+    }
+
+    #[test]
+    fn a_special_byte_is_found_wherever_it_stands() {
+        for length in 0..100 {
+            let mut line = vec![b'x'; length];
+            assert_eq!(first_special(&line), None);
+            line.extend_from_slice(b"|\n");
+            assert_eq!(first_special(&line), Some((length, b'|')));
         }
     }
 

@@ -142,20 +142,12 @@ impl HeliostatService {
         let visit = Visit {
             server: &self.server,
             endpoint,
-            url: self.url(endpoint, &request),
+            stripped: self.nested.map(|_| &*endpoint.path),
             callback,
             admission,
             request,
         };
         visit.serve(upgrade).await
-    }
-
-    /// The public path that clients come back to: what they asked for, without the command.
-    fn url(&self, endpoint: &Endpoint, request: &Request) -> String {
-        match self.nested {
-            Some(_) => format!("{}{}", endpoint.path, route::base_of(request.path()).trim_end_matches('/')),
-            None => route::base_of(request.path()).to_owned(),
-        }
     }
 }
 
@@ -185,7 +177,8 @@ fn callback(endpoint: &Endpoint, request: &Request) -> Result<Option<Callback>, 
 struct Visit<'a> {
     server: &'a Server,
     endpoint: &'a Endpoint,
-    url: String,
+    /// What a host in front has taken from the path.
+    stripped: Option<&'a str>,
     callback: Option<Callback>,
     admission: Arc<dyn Admission>,
     request: Arc<Request>,
@@ -197,7 +190,7 @@ impl Visit<'_> {
         let command = Command::of(self.request.path());
         match command {
             Command::Script => {
-                if let Some(script) = self.endpoint.scripts.of(&self.url, &*self.endpoint.application) {
+                if let Some(script) = self.endpoint.scripts.of(&self.url(), &*self.endpoint.application) {
                     return answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(script));
                 }
             }
@@ -207,7 +200,7 @@ impl Visit<'_> {
                     core,
                     options: &self.endpoint.options,
                     request: &self.request,
-                    url: &self.url,
+                    url: &self.url(),
                     callback: self.callback.as_ref(),
                 };
                 return question.answer();
@@ -252,6 +245,15 @@ impl Visit<'_> {
         }
     }
 
+    /// The public path that clients come back to: what they asked for, without the command.
+    fn url(&self) -> String {
+        let base = route::base_of(self.request.path());
+        match self.stripped {
+            Some(path) => format!("{path}{}", base.trim_end_matches('/')),
+            None => base.to_owned(),
+        }
+    }
+
     /// Spec 2.5, steps 6 to 8: the transport first, then the token (CP-042).
     fn identify(&self) -> Result<(TransportKind, ConnectionToken), Box<Answer>> {
         let kind = self.request.transport.filter(|kind| self.endpoint.options.transports.contains(*kind));
@@ -273,7 +275,14 @@ impl Visit<'_> {
                     "the parameter `connectionToken` is missing; take it from the answer to negotiate",
                 ))
             })?;
-        match ConnectionToken::open(&self.server.core.protector, token, self.request.user_name()) {
+        let open = match kind {
+            // Its messages bring no token.
+            TransportKind::WebSockets => ConnectionToken::open,
+            TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
+                ConnectionToken::open_again
+            }
+        };
+        match open(&self.server.core.protector, token, self.request.user_name()) {
             Ok(token) => Ok((kind, token)),
             Err(error @ ConnectionTokenError::Unreadable) => {
                 Err(Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))

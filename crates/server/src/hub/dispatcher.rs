@@ -60,10 +60,13 @@ impl HubApplication {
     fn judge(&self, request: Arc<Request>) -> Result<Arc<dyn Admission>, Refusal> {
         let listed = connection_data::parse(request.query("connectionData"))
             .map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let resolved = listed.iter().map(|name| self.resolve(name)).collect::<Result<Vec<_>, _>>()?;
-        let mut hubs = resolved.clone();
+        let mut hubs = Vec::with_capacity(listed.len());
+        for name in &listed {
+            hubs.push(self.resolve(name)?);
+        }
+        // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
         hubs.retain(|hub| hub.may_connect(&request));
-        if hubs.is_empty() && !resolved.is_empty() {
+        if hubs.is_empty() && !listed.is_empty() {
             return Err(Refusal::NotAuthorized);
         }
         let (registry, detailed_errors) = (Arc::clone(&self.registry), self.detailed_errors);

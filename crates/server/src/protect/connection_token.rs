@@ -36,12 +36,33 @@ impl ConnectionToken {
     }
 
     /// Opens a token and checks that it belongs to the user of the present request.
-    pub(crate) fn open(protector: &Protector, token: &str, user: &str) -> Result<Self, ConnectionTokenError> {
-        let text = protector.open(Purpose::ConnectionToken, token).ok_or(ConnectionTokenError::Unreadable)?;
-        let token = Self::parse(&text).ok_or(ConnectionTokenError::Unreadable)?;
-        // Spec 4.1: compared without case; whatever follows the *first* colon is the user's name.
-        if token.user.to_lowercase() == user.to_lowercase() {
-            Ok(token)
+    pub(crate) fn open(protector: &Protector, text: &str, user: &str) -> Result<Self, ConnectionTokenError> {
+        Self::unseal(protector, text)?.of(user)
+    }
+
+    /// The same for a token that comes with every request of its connection: it is unsealed once and remembered for a while.
+    pub(crate) fn open_again(
+        protector: &Protector,
+        text: &str,
+        user: &str,
+    ) -> Result<Self, ConnectionTokenError> {
+        if let Some(token) = protector.opened.find(text) {
+            return token.of(user);
+        }
+        let token = Self::unseal(protector, text)?;
+        protector.opened.remember(text, &token);
+        token.of(user)
+    }
+
+    fn unseal(protector: &Protector, text: &str) -> Result<Self, ConnectionTokenError> {
+        let text = protector.open(Purpose::ConnectionToken, text).ok_or(ConnectionTokenError::Unreadable)?;
+        Self::parse(&text).ok_or(ConnectionTokenError::Unreadable)
+    }
+
+    /// This token, if it is the user's. Spec 4.1: compared without case; whatever follows the *first* colon is the user's name.
+    fn of(self, user: &str) -> Result<Self, ConnectionTokenError> {
+        if self.user == user || self.user.to_lowercase() == user.to_lowercase() {
+            Ok(self)
         } else {
             Err(ConnectionTokenError::OtherUser)
         }

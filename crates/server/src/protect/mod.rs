@@ -8,6 +8,7 @@
 mod connection_token;
 mod groups_token;
 mod key_ring;
+mod opened_tokens;
 
 pub(crate) use connection_token::{ConnectionToken, ConnectionTokenError};
 pub(crate) use groups_token::GroupsToken;
@@ -18,6 +19,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use opened_tokens::OpenedTokens;
 
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
@@ -44,6 +46,7 @@ impl Purpose {
 /// Seals with the newest key, opens with any.
 pub(crate) struct Protector {
     ciphers: Vec<XChaCha20Poly1305>,
+    opened: OpenedTokens,
 }
 
 impl std::fmt::Debug for Protector {
@@ -54,7 +57,8 @@ impl std::fmt::Debug for Protector {
 
 impl Protector {
     pub(crate) fn new(keys: &KeyRing) -> Self {
-        Self { ciphers: keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect() }
+        let ciphers = keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect();
+        Self { ciphers, opened: OpenedTokens::default() }
     }
 
     /// Seals `text`. `None` only if the operating system has no random numbers to give.

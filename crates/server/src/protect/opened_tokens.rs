@@ -1,0 +1,132 @@
+//! Connection tokens that were opened lately. A client sends its token with every call and every poll, and opening one costs more than
+//! reading the request around it.
+//!
+//! Only a text that one of this protector's keys has sealed gets here, and only the very same text is found again. Whose it is, is
+//! checked in every request. Where a text is kept, only this process can foretell, so nobody learns anything by trying.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+use super::ConnectionToken;
+
+/// So many tokens are remembered at most: the clients that call or poll at one time. With more, some are opened again and again, as all
+/// would be without this. A place costs 16 bytes, and what is in it some 250.
+const PLACES: usize = 16 * 1024;
+
+/// Longer texts are not remembered, in bytes. An anonymous token has 104; this leaves room for a user name of 110.
+const LONGEST: usize = 256;
+
+/// The tokens of one protector. One that finds its place taken replaces the one that is there.
+#[derive(Default)]
+pub(super) struct OpenedTokens {
+    hashes: RandomState,
+    /// Made when there is one to remember: clients on WebSockets do not come again.
+    places: OnceLock<Box<[Place]>>,
+}
+
+type Place = Mutex<Option<Box<Opened>>>;
+
+struct Opened {
+    text: Box<str>,
+    token: ConnectionToken,
+}
+
+impl OpenedTokens {
+    pub(super) fn find(&self, text: &str) -> Option<ConnectionToken> {
+        let place = self.place(self.places.get()?, text)?.lock().unwrap_or_else(PoisonError::into_inner);
+        place.as_ref().filter(|opened| *opened.text == *text).map(|opened| opened.token.clone())
+    }
+
+    pub(super) fn remember(&self, text: &str, token: &ConnectionToken) {
+        if text.len() > LONGEST {
+            return;
+        }
+        let opened = Box::new(Opened { text: text.into(), token: token.clone() });
+        let places = self.places.get_or_init(|| (0..PLACES).map(|_| Place::default()).collect());
+        if let Some(place) = self.place(places, text) {
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+        }
+    }
+
+    fn place<'a>(&self, places: &'a [Place], text: &str) -> Option<&'a Place> {
+        let places_in_all = u64::try_from(places.len()).ok()?;
+        places.get(usize::try_from(self.hashes.hash_one(text).checked_rem(places_in_all)?).ok()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use heliostat_proto::id::ConnectionId;
+
+    use super::{
+        super::{ConnectionTokenError, KeyRing, Protector},
+        *,
+    };
+
+    fn sealed(protector: &Protector, number: u8, user: &str) -> String {
+        ConnectionToken::seal(protector, ConnectionId::from_random([number; 16]), user).unwrap()
+    }
+
+    fn remembered(tokens: &OpenedTokens) -> usize {
+        tokens
+            .places
+            .get()
+            .map_or(0, |places| places.iter().filter(|place| place.lock().unwrap().is_some()).count())
+    }
+
+    #[test]
+    fn a_remembered_token_is_still_its_users_alone() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let token = sealed(&protector, 1, "ann");
+        let first = ConnectionToken::open_again(&protector, &token, "ann").unwrap();
+        assert_eq!(remembered(&protector.opened), 1);
+        assert_eq!(ConnectionToken::open_again(&protector, &token, "Ann"), Ok(first));
+        let other = ConnectionToken::open_again(&protector, &token, "bob");
+        assert_eq!(other, Err(ConnectionTokenError::OtherUser));
+    }
+
+    #[test]
+    fn a_text_that_does_not_open_is_not_remembered() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let token = sealed(&protector, 1, "ann");
+        for text in ["", "garbage", &token[1..], &format!("{token}A")] {
+            let opened = ConnectionToken::open_again(&protector, text, "ann");
+            assert_eq!(opened, Err(ConnectionTokenError::Unreadable), "{text}");
+        }
+        assert_eq!(remembered(&protector.opened), 0);
+    }
+
+    #[test]
+    fn servers_with_other_keys_share_no_memory() {
+        let (here, there) =
+            (Protector::new(&KeyRing::random().unwrap()), Protector::new(&KeyRing::random().unwrap()));
+        let token = sealed(&here, 1, "ann");
+        assert!(ConnectionToken::open_again(&here, &token, "ann").is_ok());
+        assert_eq!(ConnectionToken::open_again(&there, &token, "ann"), Err(ConnectionTokenError::Unreadable));
+    }
+
+    #[test]
+    fn long_tokens_are_opened_every_time() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let name = "a".repeat(LONGEST);
+        let token = sealed(&protector, 1, &name);
+        assert!(ConnectionToken::open_again(&protector, &token, &name).is_ok());
+        assert_eq!(remembered(&protector.opened), 0);
+    }
+
+    #[test]
+    fn a_place_that_is_taken_is_taken_over() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let tokens = OpenedTokens::default();
+        let _ = tokens.places.set(Box::new([Place::default()]));
+        let (first, second) = (sealed(&protector, 1, "ann"), sealed(&protector, 2, "bob"));
+        for (text, user) in [(&first, "ann"), (&second, "bob")] {
+            tokens.remember(text, &ConnectionToken::open(&protector, text, user).unwrap());
+        }
+        assert_eq!(tokens.find(&first), None);
+        assert_eq!(tokens.find(&second), ConnectionToken::open(&protector, &second, "bob").ok());
+    }
+}
