@@ -1,6 +1,9 @@
 //! How many instructions the hot functions take. Unlike time, that hardly differs from run to run and machine to machine, so a change
 //! of one per cent shows.
 //!
+//! Each has a limit about a tenth above what it takes: who exceeds it has made something slower, and either mends it or raises the limit
+//! and says why. `scripts/test` counts them too.
+//!
 //! `cargo bench -p heliostat-bench` needs valgrind and `gungraun-runner` of the same version as `gungraun` in Cargo.lock.
 
 #![expect(
@@ -15,7 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gungraun::{library_benchmark, library_benchmark_group, main};
+use gungraun::{
+    Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
+};
 use heliostat_bus::{Bus, Delivery, Epoch, Limits, Payload, Start, Subscription, TopicName};
 use heliostat_proto::{
     classic::{HubInvocation, ResponseHead, encode_response},
@@ -36,6 +41,12 @@ const FORM: &str = "data=%7B%22H%22%3A%22loadHub%22%2C%22M%22%3A%22echo%22%2C%22
                     hundred+bytes%22%5D%2C%22I%22%3A7%7D";
 /// Readers of one message.
 const READERS: usize = 100;
+
+/// More than so many instructions fail.
+fn at_most(instructions: u64) -> LibraryBenchmarkConfig {
+    let limit = Callgrind::default().hard_limits([(EventKind::Ir, instructions)]).clone();
+    LibraryBenchmarkConfig::default().tool(limit).clone()
+}
 
 #[derive(Debug)]
 struct Message;
@@ -80,36 +91,36 @@ impl Audience {
 
 // One message, taken by a hundred readers; beside `to_nobody` it shows what a reader costs.
 #[library_benchmark]
-#[bench::to_a_hundred(Audience::of(READERS))]
-#[bench::to_nobody(Audience::of(0))]
+#[bench::to_a_hundred(args = (Audience::of(READERS)), config = at_most(22_500))]
+#[bench::to_nobody(args = (Audience::of(0)), config = at_most(235))]
 fn publish(mut audience: Audience) -> Audience {
     audience.hears();
     black_box(audience)
 }
 
 #[library_benchmark]
-#[bench::a_call(CALL)]
+#[bench::a_call(args = (CALL), config = at_most(3_350))]
 fn parse_invocation(text: &str) -> Option<HubInvocation> {
     black_box(HubInvocation::parse(black_box(text))).ok()
 }
 
 // What every request brings, and what a call over POST brings besides.
 #[library_benchmark]
-#[bench::a_query(QUERY)]
-#[bench::a_form(FORM)]
+#[bench::a_query(args = (QUERY), config = at_most(4_950))]
+#[bench::a_form(args = (FORM), config = at_most(4_550))]
 fn read_parameters(text: &str) -> Parameters {
     black_box(Parameters::from_form(black_box(text.as_bytes())))
 }
 
 #[library_benchmark]
-#[bench::one_message(Vec::with_capacity(1024))]
+#[bench::one_message(args = (Vec::with_capacity(1024)), config = at_most(580))]
 fn encode_delivery(mut out: Vec<u8>) -> Vec<u8> {
     encode_response(&mut out, &ResponseHead::new(black_box(CURSOR)), [black_box(MESSAGE)]);
     black_box(out)
 }
 
 #[library_benchmark]
-#[bench::one_message(Vec::with_capacity(1024))]
+#[bench::one_message(args = (Vec::with_capacity(1024)), config = at_most(310))]
 fn encode_event(mut out: Vec<u8>) -> Vec<u8> {
     event_stream::encode(&mut out, black_box(MESSAGE));
     black_box(out)
@@ -130,7 +141,7 @@ fn connection() -> (ServerConnection, Instant) {
 }
 
 #[library_benchmark]
-#[bench::keep_alive(connection())]
+#[bench::keep_alive(args = (connection()), config = at_most(1_100))]
 fn tick((mut machine, now): (ServerConnection, Instant)) -> ServerConnection {
     machine.handle(Input::Tick, now);
     while black_box(machine.poll_effect()).is_some() {}
