@@ -76,9 +76,10 @@ fn method(method: &Method) -> TokenStream {
     let Function { conditions, parameters, .. } = &method.function;
     let name = name(&method.name);
     let (constructor, handler) = match method.function.completion {
-        Completion::AtOnce => (quote!(at_once), immediate_handler(&method.function)),
-        Completion::Awaited => (quote!(new), handler(&method.function, Finish::Answer)),
+        Completion::AtOnce => ("at_once", immediate_handler(&method.function)),
+        Completion::Awaited => ("new", handler(&method.function, Finish::Answer)),
     };
+    let constructor = Ident::new(constructor, at(method.function.ident.span()));
     let requirements = method.requirements.iter().map(|requirement| requirement.render());
     let parameters = parameters.iter().map(|Parameter { name, kind }| {
         quote_spanned!(at(kind.span())=> ::heliostat::macro_support::parameter::<_, #kind>(#name))
@@ -175,7 +176,7 @@ fn body(function: &Function, finish: Finish, invocation: &TokenStream) -> TokenS
             quote_spanned!(at(*output_span)=> #convert(#call))
         }
     };
-    quote! {
+    quote_spanned! {at(ident.span())=>
         #binder
         #(let #names = #bound;)*
         #call
