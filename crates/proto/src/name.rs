@@ -184,7 +184,8 @@ compared_exactly!(UserId);
 /// use heliostat_proto::name::{AnyCase, HubName};
 /// use hashbrown::HashMap;
 ///
-/// let hubs = HashMap::from([(HubName::parse("ChatHub")?, 1)]);
+/// let mut hubs = HashMap::new();
+/// hubs.insert(HubName::parse("ChatHub")?, 1);
 /// assert_eq!(hubs.get(&AnyCase("CHATHUB")), Some(&1));
 /// # Ok::<_, heliostat_proto::name::NameError>(())
 /// ```
