@@ -72,7 +72,7 @@ impl ConnectionId {
 }
 
 impl fmt::Display for ConnectionId {
-    /// Digit by digit, because every request writes ids, into topics and tokens: five formatted numbers cost four times as much.
+    /// Digit by digit, because every request writes ids, into topics and tokens, and formatting five numbers costs more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = [b'-'; Self::TEXT_LENGTH];
         let places = text.iter_mut().enumerate().filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23));

@@ -17,7 +17,7 @@ use crate::{
         entry::HubEntry,
         guard::{CaughtPanic, guard, guard_now},
         invocation::{Call, Invocation, Occasion},
-        pipeline::Verdict,
+        pipeline::{Verdict, leave},
         result::Answer,
     },
 };
@@ -66,7 +66,7 @@ fn begin(invocation: &Invocation) -> Begun<Returned> {
         Verdict::Veto => Begun::Done(Ok(Answer::none())),
     };
     match begun {
-        Begun::Done(Ok(answer)) => Begun::Done(Ok(hub.pipeline().leave(entered, invocation, answer))),
+        Begun::Done(Ok(answer)) => Begun::Done(Ok(leave(entered, invocation, answer))),
         begun @ (Begun::Done(Err(_)) | Begun::Waits(_)) => begun,
     }
 }
@@ -86,8 +86,7 @@ async fn go_on(
 ) -> Received {
     let returned = guard(async {
         let answer = work.await?;
-        let pipeline = invocation.entry().pipeline();
-        Ok(pipeline.leave(&pipeline.modules, &invocation, answer))
+        Ok(leave(&invocation.entry().pipeline().modules, &invocation, answer))
     });
     conclude(&invocation, returned.await, detailed)
 }

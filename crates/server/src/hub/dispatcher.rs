@@ -77,7 +77,7 @@ impl HubApplication {
         let unknown = || {
             Refusal::UnknownHub(format!("connectionData names the hub '{name}', which does not exist here"))
         };
-        self.registry.named(name).ok_or_else(unknown)
+        self.registry.find(name.as_str()).ok_or_else(unknown)
     }
 }
 

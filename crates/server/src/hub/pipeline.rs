@@ -207,16 +207,6 @@ impl Pipeline {
         }
     }
 
-    /// Shows the answer of a call to these modules, from the inside out.
-    pub(crate) fn leave(
-        &self,
-        entered: &[Arc<dyn PipelineModule>],
-        call: &Invocation,
-        answer: Answer,
-    ) -> Answer {
-        entered.iter().rev().fold(answer, |answer, module| module.after_incoming(call, answer))
-    }
-
     /// Runs a callback unless a module vetoes, which counts as done.
     pub(crate) async fn callback<F: Future<Output = Result<(), Failure>>>(
         &self,
@@ -272,6 +262,11 @@ impl Pipeline {
     pub(crate) fn may_call(&self, call: &Invocation) -> bool {
         self.authorizers.iter().all(|authorizer| authorizer.may_call(call))
     }
+}
+
+/// Shows the answer of a call to the modules whose *after* hooks are due, from the inside out.
+pub(crate) fn leave(entered: &[Arc<dyn PipelineModule>], call: &Invocation, answer: Answer) -> Answer {
+    entered.iter().rev().fold(answer, |answer, module| module.after_incoming(call, answer))
 }
 
 #[cfg(test)]

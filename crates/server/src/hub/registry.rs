@@ -81,11 +81,6 @@ impl HubRegistry {
         self.hubs.get(&AnyCase(name)).map(|registered| registered.hub.clone())
     }
 
-    /// The hub of this name, in any spelling.
-    pub(crate) fn named(&self, name: &HubName) -> Option<HubEntry> {
-        self.find(name.as_str())
-    }
-
     /// The hub of this type; of several with one type, the one whose name sorts first.
     pub(crate) fn find_type(&self, type_id: TypeId) -> Option<HubEntry> {
         let of_type = self.hubs.iter().filter(|(_, hub)| hub.type_id == type_id);

@@ -102,7 +102,7 @@ impl StreamBody {
         }
         self.link.register(context.waker());
         if let Some(bytes) = self.preamble.take() {
-            self.link.wrote(bytes.len(), Says::Something, &Now::of(&self.link.core));
+            self.wrote(&bytes, Says::Something);
             return Poll::Ready(Some(bytes));
         }
         match self.link.kind {
@@ -117,7 +117,7 @@ impl StreamBody {
     fn poll_stream(&mut self) -> Poll<Option<Bytes>> {
         let due = self.link.due();
         if let Some(bytes) = &due.bytes {
-            self.link.wrote(bytes.len(), due.says, &Now::of(&self.link.core));
+            self.wrote(bytes, due.says);
         }
         if due.end == End::Yes {
             self.end(Input::Lost(self.link.id));
@@ -132,11 +132,11 @@ impl StreamBody {
     fn poll_answer(&mut self) -> Poll<Option<Bytes>> {
         match self.link.step() {
             Step::KeepAlive(bytes) => {
-                self.link.wrote(bytes.len(), Says::Nothing, &Now::of(&self.link.core));
+                self.wrote(&bytes, Says::Nothing);
                 Poll::Ready(Some(bytes))
             }
             Step::Send(bytes) | Step::SendAndEnd(bytes) => {
-                self.link.wrote(bytes.len(), Says::Something, &Now::of(&self.link.core));
+                self.wrote(&bytes, Says::Something);
                 self.end(Input::Answered(self.link.id));
                 Poll::Ready(Some(bytes))
             }
@@ -146,6 +146,10 @@ impl StreamBody {
             }
             Step::Wait => Poll::Pending,
         }
+    }
+
+    fn wrote(&self, bytes: &Bytes, says: Says) {
+        self.link.wrote(bytes.len(), says, &Now::of(&self.link.core));
     }
 
     fn end(&mut self, input: Input) {
