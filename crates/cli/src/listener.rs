@@ -7,9 +7,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use heliostat::{Http1, Http1Error, ResponseBody};
+use heliostat::{Http1, Http1Error, RequestBody, ResponseBody};
 use http::{Request, Response};
-use hyper::body::Incoming;
 use hyper::service::Service;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -97,19 +96,20 @@ impl Listener {
         self.tcp.local_addr()
     }
 
-    /// Serves until `stop` is done; then the socket is closed and nothing new is accepted.
+    /// Serves until `stop` is done; then the socket is closed and nothing new is accepted. Each physical connection has a service of its
+    /// own, which knows who is at the other end.
     ///
     /// A connection that HTTP hands over, to a WebSocket, is no longer ours to count: `handed_over` says how many there
     /// are. A wrapper of ours around the stream could count them, but would hide from the server that it is plain TCP,
     /// and so cost every later read and write.
     pub(crate) async fn serve<S>(
         self,
-        service: S,
+        service_for: impl Fn(Peer) -> S + Send + Sync + 'static,
         handed_over: impl Fn() -> u64 + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
     ) -> Remaining
     where
-        S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<Http1Error>,
     {
@@ -117,7 +117,7 @@ impl Listener {
         let (stopping, stopped) = watch::channel(());
         // A task, because only those run where new connections are noticed: whoever waits in `block_on` is another thread, to be woken
         // for each of them and to wake a worker in its turn.
-        let accepting = self.accept_all(service, handed_over, connections.clone(), stopped);
+        let accepting = self.accept_all(service_for, handed_over, connections.clone(), stopped);
         let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
         stop.await;
         accepting.abort();
@@ -129,12 +129,12 @@ impl Listener {
     /// Accepts for ever. May be dropped at any time: whoever has been accepted is in `connections` by then.
     async fn accept_all<S>(
         self,
-        service: S,
+        service_for: impl Fn(Peer) -> S,
         handed_over: impl Fn() -> u64,
         connections: TaskTracker,
         stopped: watch::Receiver<()>,
     ) where
-        S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Clone + Send + 'static,
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Send + Sync + 'static,
         S::Future: Send,
         S::Error: Into<Http1Error>,
     {
@@ -142,8 +142,7 @@ impl Listener {
         loop {
             self.room(|| connections.len() as u64 + handed_over()).await;
             let (stream, peer) = self.accept().await;
-            let service = Introduced { service: service.clone(), peer };
-            connections.spawn(speak_http(stream, service, http, stopped.clone()));
+            connections.spawn(speak_http(stream, service_for(peer), http, stopped.clone()));
         }
     }
 
@@ -197,7 +196,7 @@ fn is_about_one_peer(error: &io::Error) -> bool {
 
 async fn speak_http<S>(stream: TcpStream, service: S, http: Http1, mut stopped: watch::Receiver<()>)
 where
-    S: Service<Request<Incoming>, Response = Response<ResponseBody>> + Send + 'static,
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Send + Sync + 'static,
     S::Future: Send,
     S::Error: Into<Http1Error>,
 {
@@ -205,24 +204,6 @@ where
     let stop = async move { _ = stopped.changed().await };
     if let Err(error) = http.serve(stream, service, stop).await {
         tracing::debug!(%error, "a physical connection ended with an error");
-    }
-}
-
-/// A service on one physical connection: tells each request who is at the other end.
-#[derive(Debug)]
-struct Introduced<S> {
-    service: S,
-    peer: Peer,
-}
-
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for Introduced<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.peer);
-        self.service.call(request)
     }
 }
 
@@ -274,9 +255,11 @@ mod tests {
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
         let address = listener.address().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let answer = service_fn(|_| async {
-            Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
-        });
+        let answer = |_| {
+            service_fn(|_| async {
+                Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
+            })
+        };
         let served = tokio::spawn(listener.serve(answer, || 0, async move { stopped.await.unwrap_or(()) }));
         Running { address, stop, served }
     }

@@ -50,7 +50,7 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
         drain(&server, settings.drain_timeout.get(), &mut signals).await;
         tracing::info!(signal, "stopping: no new connections, clients are told");
     };
-    let remaining = listener.serve(site, web_sockets, stopping).await;
+    let remaining = listener.serve(move |peer| site.for_peer(peer), web_sockets, stopping).await;
     tracing::info!(connections = remaining.count(), "waiting for connections to close");
     let deadline = settings.shutdown_timeout.get();
     let closed = async { tokio::join!(server.shutdown(), remaining.asked_to_close()) };

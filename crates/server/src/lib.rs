@@ -71,7 +71,7 @@ pub use heliostat_proto::{
     transport_kind::{TransportKind, TransportSet},
 };
 pub use http::{
-    host::{Http1, Http1Error},
+    host::{Http1, Http1Error, RequestBody},
     lenient::LenientStream,
     request::Request,
     service::HeliostatService,

@@ -6,8 +6,8 @@ use std::future::Future;
 
 use crate::{
     connection::{Callbacks, Record},
-    http::{receive, request::Request},
-    transport::{Link, Reader},
+    http::request::Request,
+    transport::{Link, Reader, passage},
 };
 
 /// The reference counts in front of what is shared.
@@ -15,7 +15,7 @@ const SHARED: usize = 2 * size_of::<usize>();
 /// What tokio adds to a future to make it a task, rounded up to cache lines.
 const TASK: usize = 160;
 
-fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
+fn size_of_future<A, B, F: Future>(_: impl Fn(A, B) -> F) -> usize {
     size_of::<F>()
 }
 
@@ -31,7 +31,7 @@ fn hot_types_stay_small() {
         ),
         ("of that: the place in the log", size_of::<Option<Reader>>(), 192),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
-        ("the task that carries it", TASK + size_of_future(receive::socket), 272),
+        ("the task that carries it", TASK + size_of_future(passage::socket), 272),
     ];
     let report: Vec<_> =
         table.iter().map(|(what, size, limit)| format!("{size:5} of {limit:5}  {what}")).collect();

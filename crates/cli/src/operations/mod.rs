@@ -19,7 +19,7 @@ pub(crate) use commands::{Connections, TimelineOf};
 
 const CONNECTIONS: &str = "/operations/connections";
 
-/// Who is at the other end of a physical connection; every request carries it.
+/// Who is at the other end of a physical connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
@@ -36,10 +36,10 @@ impl Operations {
     }
 
     /// The answer, if the path is one of ours.
-    pub(crate) fn answer<B>(&self, request: &Request<B>) -> Option<Response<Bytes>> {
+    pub(crate) fn answer<B>(&self, request: &Request<B>, peer: Peer) -> Option<Response<Bytes>> {
         let path = request.uri().path();
         let rest = path.strip_prefix(CONNECTIONS).filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
-        if let Err(refusal) = self.admit(request) {
+        if let Err(refusal) = self.admit(request, peer) {
             return Some(answer(refusal, json!({ "error": why(refusal) }).to_string()));
         }
         Some(match rest.trim_start_matches('/') {
@@ -59,14 +59,14 @@ impl Operations {
         }
     }
 
-    fn admit<B>(&self, request: &Request<B>) -> Result<(), StatusCode> {
+    fn admit<B>(&self, request: &Request<B>, peer: Peer) -> Result<(), StatusCode> {
         if request.method() != Method::GET {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
         match &self.token {
             Some(token) if has_token(request.headers(), token) => Ok(()),
             Some(_) => Err(StatusCode::UNAUTHORIZED),
-            None if is_local(request) => Ok(()),
+            None if is_local(request, peer) => Ok(()),
             None => Err(StatusCode::FORBIDDEN),
         }
     }
@@ -74,11 +74,10 @@ impl Operations {
 
 /// From this machine, and for this machine: neither a proxy here that speaks for somebody elsewhere, nor a browser here that was sent by a
 /// page from elsewhere.
-fn is_local<B>(request: &Request<B>) -> bool {
-    let peer = request.extensions().get::<Peer>();
+fn is_local<B>(request: &Request<B>, Peer(peer): Peer) -> bool {
     let headers = request.headers();
     let is_forwarded = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| headers.contains_key(*name));
-    peer.is_some_and(|peer| peer.0.ip().to_canonical().is_loopback()) && !is_forwarded && names_us(headers)
+    peer.ip().to_canonical().is_loopback() && !is_forwarded && names_us(headers)
 }
 
 fn names_us(headers: &HeaderMap) -> bool {
@@ -134,9 +133,8 @@ mod tests {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut request = request.body(()).unwrap();
-        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
-        operations.answer(&request).unwrap().status()
+        let request = request.body(()).unwrap();
+        operations.answer(&request, Peer(peer.parse().unwrap())).unwrap().status()
     }
 
     #[tokio::test]
@@ -170,15 +168,17 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_connection_is_not_found_and_other_paths_are_not_ours() {
+        const PEER: Peer =
+            Peer(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 9));
         let operations = operations(Some("t"));
         let get = |path: &str| {
             let request = Request::get(path).header("authorization", "Bearer t").body(()).unwrap();
-            operations.answer(&request).map(|answer| answer.status())
+            operations.answer(&request, PEER).map(|answer| answer.status())
         };
         assert_eq!(get("/operations/connections/x"), Some(StatusCode::NOT_FOUND));
         assert_eq!(get("/operations/connectionsx"), None);
         assert_eq!(get("/signalr/negotiate"), None);
         let post = Request::post(CONNECTIONS).body(()).unwrap();
-        assert_eq!(operations.answer(&post).unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(operations.answer(&post, PEER).unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 }

@@ -16,9 +16,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use heliostat::{HeliostatService, ResponseBody, Server};
+use heliostat::{HeliostatService, RequestBody, ResponseBody, Server};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use hyper::service::Service;
 use serde_json::json;
 
@@ -69,19 +68,31 @@ impl Site {
     }
 }
 
-impl Service<Request<Incoming>> for Site {
+/// The same, as one physical connection gets it.
+#[derive(Debug)]
+pub(crate) struct SiteFor {
+    site: Site,
+    peer: Peer,
+}
+
+impl Site {
+    pub(crate) fn for_peer(&self, peer: Peer) -> SiteFor {
+        SiteFor { site: self.clone(), peer }
+    }
+}
+
+impl Service<Request<RequestBody>> for SiteFor {
     type Response = Response<ResponseBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if let Some(answer) = self.operations.answer(&request).or_else(|| self.pages.answer(&request)) {
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let Site { server, pages, operations } = &self.site;
+        if let Some(answer) = operations.answer(&request, self.peer).or_else(|| pages.answer(&request)) {
             return Box::pin(ready(Ok(answer.map(ResponseBody::from))));
         }
-        // Only operations want to know; the server keeps what it gets for as long as a connection lives.
-        request.extensions_mut().remove::<Peer>();
         // The server's service is always ready, so it need not be asked.
-        tower_service::Service::call(&mut self.server.clone(), request)
+        tower_service::Service::call(&mut server.clone(), request)
     }
 }
 

@@ -33,7 +33,7 @@ const PIECE: usize = 32;
 pub struct LenientStream<S> {
     stream: S,
     scanner: Scanner,
-    /// Escaped bytes that did not fit into the reader's buffer.
+    /// Bytes in their final form that did not fit into the reader's buffer, or came before there was one.
     held: Vec<u8>,
 }
 
@@ -41,6 +41,13 @@ impl<S> LenientStream<S> {
     /// Wraps a stream that begins with an HTTP/1.1 request.
     pub const fn new(stream: S) -> Self {
         Self { stream, scanner: Scanner::new(), held: Vec::new() }
+    }
+
+    /// The same for a stream of which something has been read already.
+    pub(crate) fn after(stream: S, read: &[u8]) -> Self {
+        let mut scanner = Scanner::new();
+        let held = scanner.see(read).unwrap_or_else(|| read.to_vec());
+        Self { stream, scanner, held }
     }
 
     /// The stream itself, and what was read from it but not yet passed on.
@@ -181,6 +188,11 @@ impl Scanner {
     }
 }
 
+/// Whether a request target can be taken as it is.
+pub(super) fn is_acceptable(target: &str) -> bool {
+    first_special(target.as_bytes()).is_none()
+}
+
 /// Where the request line ends or needs another form, and the byte that says so.
 fn first_special(bytes: &[u8]) -> Option<(usize, u8)> {
     // Whether there is one in a whole piece is what processors answer at once; where it is, only then. A sum of numbers, because the
@@ -231,7 +243,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for LenientStream<S> {
         let this = self.get_mut();
         if !this.held.is_empty() {
             let count = this.held.len().min(buffer.remaining());
-            this.held.drain(..count).for_each(|byte| buffer.put_slice(&[byte]));
+            buffer.put_slice(this.held.get(..count).unwrap_or_default());
+            this.held.drain(..count);
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();

@@ -1,14 +1,10 @@
 //! Receive requests: connect, reconnect and poll become a transport connection.
 
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, ready},
-};
+use std::sync::Arc;
 
 use heliostat_bus::CursorError;
 use heliostat_proto::{
-    connection::{Input, Opening},
+    connection::Opening,
     frame::{forever_frame::FrameId, jsonp::Callback},
     id::ConnectionId,
     protocol_version::StopSignal,
@@ -16,7 +12,6 @@ use heliostat_proto::{
     transport_kind::TransportKind,
 };
 use http::{HeaderValue, StatusCode, header};
-use hyper::upgrade::{OnUpgrade, Upgraded};
 
 use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, refusal},
@@ -28,12 +23,11 @@ use crate::{
     connection::{Arrival, Outcome, Owner, Record},
     protect::GroupsToken,
     server::{Core, Endpoint},
-    trace,
     transport::{
         Framing, Initializes, Link, LinkSeed,
-        response_body::ResponseBody,
+        passage::Passage,
+        response_body::{Prompt, ResponseBody},
         stop_response,
-        web_sockets::{self, Carrier},
     },
 };
 
@@ -144,13 +138,11 @@ impl Receive<'_> {
             link.publish_initialize();
         }
         if let Some(upgrade) = self.upgrade.filter(|_| self.kind == TransportKind::WebSockets) {
-            let answer = upgrade.switch();
-            tokio::spawn(socket(link, opening, upgrade.on_upgrade));
-            return answer;
+            return upgrade.switch(Passage::to_link(link, opening));
         }
         let (callback, kind) = (self.callback, self.kind);
         // From here on, dropping the body (because the client went away) ends the transport connection.
-        let body = ResponseBody::stream(Arc::clone(&link));
+        let body = ResponseBody::stream(Arc::clone(&link), prompt(opening));
         if opening == Opening::ConnectAtOnce {
             // These clients take the first byte for the start (D-6); the answer waits for `connected`.
             if record.callbacks.connected().await == Outcome::Failed {
@@ -180,85 +172,16 @@ impl Receive<'_> {
 impl Receive<'_> {
     fn stop_socket(self, record: &Record, framing: &Framing) -> Answer {
         let Some(upgrade) = self.upgrade else { return bare(StatusCode::BAD_REQUEST) };
-        let answer = upgrade.switch();
-        let (last, max) =
-            (stop_response(self.core, record, framing), self.core.settings.max_incoming_message);
-        tokio::spawn(async move {
-            if let Ok(upgraded) = upgrade.on_upgrade.await {
-                web_sockets::say_and_close(upgraded, &last, max).await;
-            }
-        });
-        answer
+        let last = stop_response(self.core, record, framing);
+        upgrade.switch(Passage::to_farewell(last, self.core.settings.max_incoming_message))
     }
 }
 
-/// A WebSocket on its way from HTTP to its carrier, and from then on.
-///
-/// One task for both, written by hand, so that an idle socket keeps no room for the way.
-pub(crate) enum Socket {
-    Expected(Expected),
-    Carried(Carrier),
-    /// It never came.
-    Gone,
-}
-
-/// A socket that HTTP has not handed over yet.
-pub(crate) struct Expected {
-    link: Arc<Link>,
-    opening: Opening,
-    upgrade: OnUpgrade,
-}
-
-/// The task of the WebSocket that HTTP will hand over for `link`.
-pub(crate) const fn socket(link: Arc<Link>, opening: Opening, upgrade: OnUpgrade) -> Socket {
-    Socket::Expected(Expected { link, opening, upgrade })
-}
-
-impl Future for Socket {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        loop {
-            match this {
-                Self::Carried(carrier) => return Pin::new(carrier).poll(context),
-                Self::Expected(Expected { upgrade, .. }) => {
-                    let upgraded = ready!(Pin::new(upgrade).poll(context));
-                    if let Self::Expected(expected) = std::mem::replace(this, Self::Gone) {
-                        *this = expected.arrived(upgraded);
-                    }
-                }
-                Self::Gone => return Poll::Ready(()),
-            }
-        }
-    }
-}
-
-impl Expected {
-    fn arrived(self, upgraded: hyper::Result<Upgraded>) -> Socket {
-        let Self { link, opening, .. } = self;
-        match upgraded {
-            Ok(upgraded) => {
-                if opening == Opening::ConnectAtOnce {
-                    tokio::spawn(initialize_when_connected(Arc::clone(&link)));
-                }
-                let max = link.core.settings.max_incoming_message;
-                Socket::Carried(web_sockets::carry(link, upgraded, max))
-            }
-            Err(error) => {
-                trace::transport_refused(link.kind, link.record.id, error);
-                link.close(Input::Lost(link.id));
-                Socket::Gone
-            }
-        }
-    }
-}
-
-/// Clients without a start request hear of a failed `connected` by the end of their socket.
-async fn initialize_when_connected(link: Arc<Link>) {
-    match link.record.callbacks.connected().await {
-        Outcome::Failed => link.fault(),
-        Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => link.publish_initialize(),
+/// A .NET client that reconnects counts itself connected when its poll's answer begins (spec 6.5).
+const fn prompt(opening: Opening) -> Prompt {
+    match opening {
+        Opening::Reconnect => Prompt::Yes,
+        Opening::ConnectAtOnce | Opening::ConnectDelayed | Opening::Poll => Prompt::No,
     }
 }
 

@@ -5,14 +5,27 @@ use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
 use super::answer::{Answer, answer};
-use crate::transport::response_body::ResponseBody;
+use crate::transport::{passage::Passage, response_body::ResponseBody};
 
 /// A request that may become a WebSocket.
 #[derive(Debug)]
 pub(crate) struct Upgrade {
     accept: HeaderValue,
-    pub(crate) on_upgrade: OnUpgrade,
+    way: Way,
 }
+
+/// How the socket gets from the host to us.
+#[derive(Debug)]
+enum Way {
+    /// The library hands it over when the answer is written.
+    Library(OnUpgrade),
+    /// The host hands it to the answer.
+    Answer,
+}
+
+/// Left in the extensions of a request by a host that hands sockets to [answers](ResponseBody::switch).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TakesSockets;
 
 impl Upgrade {
     /// `None` if the request does not ask for a WebSocket, or the host cannot give one.
@@ -23,17 +36,28 @@ impl Upgrade {
             && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
         let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asks)?;
         let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()?;
-        let on_upgrade = parts.extensions.remove::<OnUpgrade>()?;
-        Some(Self { accept, on_upgrade })
+        let extensions = &mut parts.extensions;
+        let way = match extensions.remove::<TakesSockets>() {
+            Some(TakesSockets) => Way::Answer,
+            None => Way::Library(extensions.remove::<OnUpgrade>()?),
+        };
+        Some(Self { accept, way })
     }
 
     /// The answer that lets the socket begin.
-    pub(crate) fn switch(&self) -> Answer {
-        let mut answer = answer(StatusCode::SWITCHING_PROTOCOLS, None, ResponseBody::switch());
+    pub(crate) fn switch(self, passage: Passage) -> Answer {
+        let passage = match self.way {
+            Way::Answer => Some(passage),
+            Way::Library(upgrade) => {
+                passage.wait(upgrade);
+                None
+            }
+        };
+        let mut answer = answer(StatusCode::SWITCHING_PROTOCOLS, None, ResponseBody::switch(passage));
         let headers = answer.headers_mut();
         headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept.clone());
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
         answer
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The library writes the head and the first bytes. When its buffer is empty and the body has nothing more to say, nothing of the
 //! response is left in it, and whoever owns the connection may take the socket away from it and write the rest directly
-//! (`http/host.rs` does; see [`streams`](super::streams)). That moment is known for certain: the body is asked and says "not now", and
+//! (`http/host/library.rs` does; see [`streams`](super::streams)). That moment is known for certain: the body is asked and says "not now", and
 //! after that the library flushes the stream under it, which it does only when its own buffer is empty. If the body says something all the
 //! same, the moment has passed.
 //!

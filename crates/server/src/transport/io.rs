@@ -20,11 +20,11 @@ use tokio::{
     },
 };
 
-use crate::http::{host::HttpStream, lenient::LenientStream};
+use crate::http::{host::library::HttpStream, lenient::LenientStream};
 
 /// What the client sends.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(crate) enum Input {
     /// The common case, without the indirection.
     Tcp(OwnedReadHalf),
     /// TLS, or whatever else the host puts under HTTP.
@@ -33,7 +33,7 @@ pub(super) enum Input {
 
 /// What the client gets.
 #[derive(Debug)]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// Also free of the task budget that a publisher with a thousand sockets would spend.
     Tcp(OwnedWriteHalf),
     Other {
@@ -45,13 +45,20 @@ pub(super) enum Output {
 
 /// A socket that is not HTTP's any more.
 #[derive(Debug)]
-pub(super) struct TakenOver {
+pub(crate) struct TakenOver {
     pub(super) input: Input,
     pub(super) output: Output,
     /// What had been read too far.
     pub(super) read: Vec<u8>,
     /// What HTTP has written and nobody has sent: it goes out first.
     pub(super) unsent: BytesMut,
+}
+
+impl TakenOver {
+    /// From a host of ours.
+    pub(crate) fn new(socket: TcpStream, read: Vec<u8>, unsent: BytesMut) -> Self {
+        Self { unsent, ..halves(socket, read) }
+    }
 }
 
 /// Takes the socket over from HTTP.

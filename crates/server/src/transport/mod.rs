@@ -13,6 +13,8 @@ mod incoming;
 mod io;
 mod link;
 mod now;
+pub(crate) mod passage;
+pub(crate) mod read_buffer;
 pub(crate) mod response_body;
 mod shared_batch;
 mod socket;
@@ -24,6 +26,7 @@ pub(crate) mod web_sockets;
 use std::sync;
 
 pub(crate) use delivery::{GroupsRead, Reader};
-pub(crate) use framing::Framing;
+pub(crate) use framing::{Framing, LAST_CHUNK};
+pub(crate) use io::TakenOver;
 pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};
 pub(crate) use now::Now;

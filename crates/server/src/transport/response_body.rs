@@ -19,6 +19,7 @@ use super::{
     Link, Now,
     handover::{Chunking, Handover},
     link::{End, Says, Step},
+    passage::Passage,
 };
 
 /// The body of every response that Heliostat gives.
@@ -28,11 +29,18 @@ pub struct ResponseBody(Kind);
 #[derive(Debug)]
 enum Kind {
     Whole(Option<Bytes>),
-    /// No body: the socket becomes a WebSocket, and its new owner writes what the library has left.
-    Switch,
+    /// No body: the socket becomes a WebSocket, and its new owner writes what HTTP has left. A host of ours passes the socket on.
+    Switch(Option<Box<Passage>>),
     Stream(StreamBody),
     /// A few prepared pieces: a refusal in the form of a stream.
     Pieces(VecDeque<Bytes>),
+}
+
+/// Whether a client waits for the answer's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prompt {
+    Yes,
+    No,
 }
 
 #[derive(Debug)]
@@ -40,6 +48,7 @@ struct StreamBody {
     link: Arc<Link>,
     preamble: Option<Bytes>,
     ended: bool,
+    prompt: Prompt,
     /// Who may go on without this body.
     offered: Option<(Arc<Handover>, Chunking)>,
 }
@@ -49,8 +58,9 @@ impl ResponseBody {
         Self(Kind::Whole(None))
     }
 
-    pub(crate) fn switch() -> Self {
-        Self(Kind::Switch)
+    /// What follows the head is a WebSocket: `passage`, unless it gets its socket another way.
+    pub(crate) fn switch(passage: Option<Passage>) -> Self {
+        Self(Kind::Switch(passage.map(Box::new)))
     }
 
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
@@ -62,29 +72,89 @@ impl ResponseBody {
     }
 
     /// A response that lives as long as its link. Dropping it before its end means that the client is gone.
-    pub(crate) fn stream(link: Arc<Link>) -> Self {
+    pub(crate) fn stream(link: Arc<Link>, prompt: Prompt) -> Self {
         let preamble = link.framing().and_then(|framing| framing.preamble());
-        Self(Kind::Stream(StreamBody { link, preamble, ended: false, offered: None }))
+        Self(Kind::Stream(StreamBody { link, preamble, ended: false, prompt, offered: None }))
     }
 
     /// Whether one of our WebSockets follows the head of this response.
     pub(crate) const fn is_switch(&self) -> bool {
-        matches!(self.0, Kind::Switch)
+        matches!(self.0, Kind::Switch(_))
     }
 
     /// If this is an endless response: from the moment that `handover` knows of, it goes on without this body. Says whether it is.
     pub(crate) fn offer(&mut self, handover: &Arc<Handover>, chunking: Chunking) -> bool {
         match &mut self.0 {
-            Kind::Stream(stream) if stream.link.kind != TransportKind::LongPolling => {
+            Kind::Stream(stream) if stream.is_endless() => {
                 stream.offered = Some((Arc::clone(handover), chunking));
                 true
             }
-            Kind::Stream(_) | Kind::Whole(_) | Kind::Switch | Kind::Pieces(_) => false,
+            Kind::Stream(_) | Kind::Whole(_) | Kind::Switch(_) | Kind::Pieces(_) => false,
+        }
+    }
+}
+
+/// How a host of ours goes on with a response.
+pub(crate) enum Course {
+    /// It is all there.
+    Whole(Bytes),
+    /// The answer to a poll comes when there is one.
+    Answer(ResponseBody),
+    /// The link writes, beginning with these bytes.
+    Endless(Arc<Link>, Option<Bytes>),
+    Socket(Passage),
+}
+
+impl ResponseBody {
+    pub(crate) fn into_course(mut self) -> Course {
+        match &mut self.0 {
+            Kind::Whole(bytes) => Course::Whole(bytes.take().unwrap_or_default()),
+            Kind::Pieces(pieces) => Course::Whole(Vec::from(std::mem::take(pieces)).concat().into()),
+            Kind::Switch(passage) => {
+                passage.take().map_or_else(|| Course::Whole(Bytes::new()), |passage| Course::Socket(*passage))
+            }
+            Kind::Stream(stream) if stream.is_endless() => {
+                let (link, preamble) = stream.give_up();
+                Course::Endless(link, preamble)
+            }
+            Kind::Stream(_) => Course::Answer(self),
+        }
+    }
+
+    /// Whether the client waits for the answer's head, and not only for its body.
+    pub(crate) const fn is_awaited(&self) -> bool {
+        match &self.0 {
+            Kind::Stream(stream) => matches!(stream.prompt, Prompt::Yes),
+            Kind::Whole(_) | Kind::Switch(_) | Kind::Pieces(_) => true,
+        }
+    }
+
+    /// The next bytes, or the end.
+    pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match &mut self.0 {
+            Kind::Whole(bytes) => Poll::Ready(bytes.take()),
+            Kind::Switch(_) => Poll::Ready(None),
+            Kind::Pieces(pieces) => Poll::Ready(pieces.pop_front()),
+            Kind::Stream(stream) => stream.poll(context),
         }
     }
 }
 
 impl StreamBody {
+    fn is_endless(&self) -> bool {
+        self.link.kind != TransportKind::LongPolling
+    }
+
+    /// From here on the link goes on without this body.
+    fn give_up(&mut self) -> (Arc<Link>, Option<Bytes>) {
+        self.ended = true;
+        let preamble = self.preamble.take();
+        if let Some(bytes) = &preamble {
+            self.wrote(bytes, Says::Something);
+        }
+        (Arc::clone(&self.link), preamble)
+    }
+
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let next = self.next(context);
         if let Some((handover, chunking)) = &self.offered {
@@ -183,22 +253,13 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let bytes = match &mut self.0 {
-            Kind::Whole(bytes) => bytes.take(),
-            Kind::Switch => None,
-            Kind::Pieces(pieces) => pieces.pop_front(),
-            Kind::Stream(stream) => match stream.poll(context) {
-                Poll::Ready(bytes) => bytes,
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
+        self.poll_piece(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(bytes) => bytes.is_none(),
-            Kind::Switch => true,
+            Kind::Switch(_) => true,
             Kind::Pieces(pieces) => pieces.is_empty(),
             Kind::Stream(stream) => stream.ended,
         }
@@ -207,7 +268,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Switch => SizeHint::with_exact(0),
+            Kind::Switch(_) => SizeHint::with_exact(0),
             Kind::Pieces(_) | Kind::Stream(_) => SizeHint::default(),
         }
     }

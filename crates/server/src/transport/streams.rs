@@ -27,6 +27,7 @@ use super::{
     handover::Chunking,
     link::{Due, End, More},
 };
+use crate::http::host::Streaming;
 
 /// A write buffer that grew beyond this is given back when it is empty, in bytes.
 const KEEP_BACKLOG: usize = 4 * 1024;
@@ -71,14 +72,15 @@ impl fmt::Debug for Stream {
     }
 }
 
-/// Carries a stream to its end. The head of the response is out.
-pub(crate) async fn carry(link: Arc<Link>, socket: TcpStream, chunking: Chunking) {
+/// Carries a stream to its end. The head of the response is out, or is the first of what is unsent.
+pub(crate) async fn carry(streaming: Streaming) {
+    let Streaming { link, socket, chunking, unsent } = streaming;
     let link = CloseOnDrop(link);
     let link = &*link.0;
     if chunking == Chunking::PerFrame {
         link.begin_chunks();
     }
-    let out = Doorbell::new(Out { backlog: BytesMut::new(), phase: Phase::Open });
+    let out = Doorbell::new(Out { backlog: unsent, phase: Phase::Open });
     let stream = Arc::new(Stream { out, socket, chunking });
     link.attach(&stream);
     if stream.next(link, News::Ending).await == News::Ending {

@@ -7,7 +7,6 @@
 //! There are many of these tasks and most of them wait, so this one is a future written by hand, and holds no buffer while it does.
 
 use std::{
-    cell::Cell,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -16,29 +15,22 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use heliostat_proto::connection::Input as News;
-use hyper::upgrade::Upgraded;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     Link,
     incoming::{Arrived, Incoming, Violation},
-    io::{Input, TakenOver, take_over},
+    io::{Input, TakenOver},
+    read_buffer,
     socket::{NORMAL, Progress, farewell},
     turn::Turn,
 };
 use crate::{application::Received, begun::Begun, trace};
 
-/// Bytes read at once, into a buffer that all sockets of a thread share.
-const READ_AT_ONCE: usize = 16 * 1024;
 /// How long the client may take to answer our close frame (spec 6.2).
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
 /// How long the client may take to read what was on its way when the server ended the socket. Who does not read is cut off.
 const LAST_WORD_WITHIN: Duration = Duration::from_secs(5);
-
-thread_local! {
-    /// Where bytes are read to. Taken out while it is in use.
-    static SHARED: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// Carries one WebSocket until it ends.
 #[must_use = "a socket that nobody carries is not read"]
@@ -77,9 +69,9 @@ enum Heard {
     Gone,
 }
 
-/// Carries `upgraded` for `link`.
-pub(crate) fn carry(link: Arc<Link>, upgraded: Upgraded, max_message: Option<usize>) -> Carrier {
-    let TakenOver { input, output, read: kept, unsent } = take_over(upgraded);
+/// Carries the socket for `link`.
+pub(super) fn carry(link: Arc<Link>, taken: TakenOver, max_message: Option<usize>) -> Carrier {
+    let TakenOver { input, output, read: kept, unsent } = taken;
     link.socket.open(&link, output, unsent);
     let incoming = Incoming::new(max_message);
     let (limit, hearing) = (Limit::default(), Hearing::Everything);
@@ -157,18 +149,14 @@ impl Carrier {
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Heard {
-        let mut shared = SHARED.take();
-        shared.resize(READ_AT_ONCE, 0);
-        let heard = match self.input.poll_read(context, &mut shared) {
+        read_buffer::lend(|buffer| match self.input.poll_read(context, buffer) {
             Poll::Pending => Heard::NothingYet,
             Poll::Ready(Ok(count @ 1..)) => {
-                self.take_in(shared.get_mut(..count).unwrap_or_default());
+                self.take_in(buffer.get_mut(..count).unwrap_or_default());
                 Heard::Something
             }
             Poll::Ready(Ok(0) | Err(_)) => Heard::Gone,
-        };
-        SHARED.set(shared);
-        heard
+        })
     }
 
     fn take_in(&mut self, bytes: &mut [u8]) {
@@ -311,8 +299,8 @@ fn finish(link: &Link, received: Received) {
 }
 
 /// For a client whose connection is over: one frame, then the end.
-pub(crate) async fn say_and_close(upgraded: Upgraded, frame: &[u8], max_message: Option<usize>) {
-    let TakenOver { mut input, mut output, read: mut kept, unsent } = take_over(upgraded);
+pub(super) async fn say_and_close(taken: TakenOver, frame: &[u8], max_message: Option<usize>) {
+    let TakenOver { mut input, mut output, read: mut kept, unsent } = taken;
     let mut incoming = Incoming::new(max_message);
     let all = [&*unsent, &farewell(frame)].concat();
     let mut left = &*all;

@@ -3,10 +3,11 @@
 use std::{net::SocketAddr, time::Duration};
 
 use heliostat::{HeliostatService, Http1, LenientStream, Server, User};
-use hyper::{body::Incoming, service::service_fn};
+use http_body::Body;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 use tower_service::Service;
@@ -32,16 +33,18 @@ pub(crate) enum Host {
     Any,
     /// Heliostat's own, which takes endless responses over.
     Ours,
+    /// The same after it has left the conversation to its library, because there was something unusual in it.
+    OursWithLibrary,
 }
 
-pub(crate) const HOSTS: [Host; 2] = [Host::Any, Host::Ours];
+pub(crate) const HOSTS: [Host; 3] = [Host::Any, Host::Ours, Host::OursWithLibrary];
 
 /// How bytes get there.
 #[derive(Clone, Copy, Debug)]
 enum Road {
     /// Through memory: the clock may be stopped.
     Memory,
-    Tcp(SocketAddr),
+    Tcp(SocketAddr, Host),
 }
 
 impl Site {
@@ -59,17 +62,23 @@ impl Site {
             while let Ok((stream, _)) = listener.accept().await {
                 match host {
                     Host::Any => serve(serving.clone(), stream),
-                    Host::Ours => serve_directly(serving.clone(), stream),
+                    Host::Ours | Host::OursWithLibrary => serve_directly(serving.clone(), stream),
                 }
             }
         });
-        Self { server, road: Road::Tcp(address) }
+        Self { server, road: Road::Tcp(address, host) }
     }
 
     pub(crate) async fn dial(&self) -> Line {
         match self.road {
             Road::Memory => self.dial_narrow(IN_FLIGHT),
-            Road::Tcp(address) => Box::new(TcpStream::connect(address).await.expect("the server listens")),
+            Road::Tcp(address, host) => {
+                let mut stream = TcpStream::connect(address).await.expect("the server listens");
+                if matches!(host, Host::OursWithLibrary) {
+                    say_something_unusual(&mut stream).await;
+                }
+                Box::new(stream)
+            }
         }
     }
 
@@ -113,6 +122,15 @@ impl Site {
     }
 }
 
+/// Asks for a head, and reads it.
+async fn say_something_unusual(stream: &mut TcpStream) {
+    stream.write_all(b"HEAD /unusual HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("the server reads");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        answer.push(stream.read_u8().await.expect("the server answers"));
+    }
+}
+
 /// Serves one physical connection, as an application would: an authentication layer, then SignalR.
 fn serve(server: Server, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
     let service = service_fn(application(server));
@@ -130,11 +148,15 @@ fn serve_directly(server: Server, stream: TcpStream) {
     });
 }
 
-fn application(
+fn application<B>(
     server: Server,
-) -> impl Fn(http::Request<Incoming>) -> <HeliostatService as Service<http::Request<Incoming>>>::Future {
+) -> impl Fn(http::Request<B>) -> <HeliostatService as Service<http::Request<B>>>::Future
+where
+    B: Body<Data: Send> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let heliostat = server.service();
-    move |mut request| {
+    move |mut request: http::Request<B>| {
         if let Some(user) = authenticated(request.headers()) {
             request.extensions_mut().insert(user);
         }

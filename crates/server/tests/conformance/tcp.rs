@@ -126,6 +126,40 @@ async fn the_head_of_a_web_socket_that_has_nothing_to_say_yet_does_not_wait_over
     }
 }
 
+#[tokio::test]
+async fn cp_147_the_head_of_a_poll_that_waits_for_long_comes_before_the_first_message_over_tcp() {
+    for host in HOSTS {
+        let (site, _) = stage_at(host).await;
+        let channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
+        let session = &channel.session;
+        let mut line = site.dial().await;
+        line.write_all(&session.receive("poll").to_bytes()).await.unwrap();
+        let head = stream_until(&mut line, "\r\n\r\n").await;
+        assert!(head.starts_with("HTTP/1.1 200 OK") && head.ends_with("\r\n\r\n"), "{host:?} {head}");
+        site.server.persistent(ACT).unwrap().broadcast("hello").unwrap();
+        let rest = stream_until(&mut line, "0\r\n\r\n").await;
+        assert!(rest.contains("[\"hello\"]"), "{host:?} {rest}");
+        channel.session.abort().await;
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_poll_that_waits_only_for_a_moment_comes_in_one_piece_over_tcp() {
+    let (site, _) = stage().await;
+    let channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
+    let before = site.counter("Message Bus Subscribers Total");
+    let mut line = site.dial().await;
+    line.write_all(&channel.session.receive("poll").to_bytes()).await.unwrap();
+    while site.counter("Message Bus Subscribers Total") == before {
+        tokio::task::yield_now().await;
+    }
+    site.server.persistent(ACT).unwrap().broadcast("hello").unwrap();
+    let mut piece = Vec::with_capacity(4096);
+    line.read_buf(&mut piece).await.unwrap();
+    let piece = String::from_utf8_lossy(&piece);
+    assert!(piece.contains("content-length: ") && piece.ends_with("[\"hello\"]}"), "{piece}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_clients_hear_many_publishers_in_one_order_over_tcp() {
     for host in HOSTS {

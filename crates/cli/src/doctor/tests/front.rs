@@ -56,8 +56,11 @@ pub(super) fn serve(server: &Server) -> SocketAddr {
     let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
     let address = listener.address().unwrap();
     let service = server.service();
-    let service = hyper::service::service_fn(move |request| service.clone().call(request));
-    tokio::spawn(async move { listener.serve(service, || 0, std::future::pending()).await.count() });
+    let service_for = move |_| {
+        let service = service.clone();
+        hyper::service::service_fn(move |request| service.clone().call(request))
+    };
+    tokio::spawn(async move { listener.serve(service_for, || 0, std::future::pending()).await.count() });
     address
 }
 

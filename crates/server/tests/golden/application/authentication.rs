@@ -1,16 +1,16 @@
 //! What an authentication layer in front of the server does: Basic authentication that believes everybody.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use heliostat::User;
+use heliostat::{ResponseBody, User};
 use http::{
     Request, Response, StatusCode,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
 };
 
-use super::{Body, full};
+use super::full;
 
 /// Puts the user into the request. Below `/basicauth` nobody gets in without a name.
-pub(super) fn authenticate<B>(mut request: Request<B>) -> Result<Request<B>, Box<Response<Body>>> {
+pub(super) fn authenticate<B>(mut request: Request<B>) -> Result<Request<B>, Box<Response<ResponseBody>>> {
     if !request.uri().path().starts_with("/basicauth/") {
         return Ok(request);
     }

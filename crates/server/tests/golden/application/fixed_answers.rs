@@ -1,13 +1,14 @@
 //! Paths that answer every request below them with the same JSON, as other servers than SignalR would.
 
+use heliostat::ResponseBody;
 use http::{
     Request, Response,
     header::{CONTENT_TYPE, HOST},
 };
 
-use super::{Body, full};
+use super::full;
 
-pub(super) fn answer<B>(request: &Request<B>) -> Option<Response<Body>> {
+pub(super) fn answer<B>(request: &Request<B>) -> Option<Response<ResponseBody>> {
     let host = request.headers().get(HOST)?.to_str().ok()?;
     let first = request.uri().path().split('/').nth(1)?;
     let body = match first {

@@ -18,19 +18,15 @@ use std::{
 
 use bytes::Bytes;
 use heliostat::{
-    Cors, DetailedErrors, EndpointOptions, JavaScriptProxies, Jsonp, KeepAlive, MessageBuffer, Server,
-    Settings, Timeouts, TransportKind, TransportSet,
+    Cors, DetailedErrors, EndpointOptions, Http1, JavaScriptProxies, Jsonp, KeepAlive, MessageBuffer,
+    RequestBody, ResponseBody, Server, Settings, Timeouts, TransportKind, TransportSet,
 };
 use http::{Request, Response};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::service::service_fn;
 use tokio::net::TcpListener;
 use tower_service::Service;
 
 pub(crate) use event_log::EventLog;
-
-type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A running application, set up as one process of the recordings was.
 #[derive(Debug)]
@@ -66,15 +62,16 @@ impl Application {
             let application = Arc::clone(&self);
             tokio::spawn(async move {
                 let service = service_fn(move |request| Arc::clone(&application).answer(request));
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
                 // Clients of the recordings vanish; that is no error of the application.
-                let _ = connection.with_upgrades().await;
+                _ = Http1::default().serve(stream, service, std::future::pending()).await;
             });
         }
     }
 
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    async fn answer(
+        self: Arc<Self>,
+        request: Request<RequestBody>,
+    ) -> Result<Response<ResponseBody>, Infallible> {
         if let Some(answer) = fixed_answers::answer(&request) {
             return Ok(answer);
         }
@@ -85,12 +82,11 @@ impl Application {
             Ok(request) => request,
             Err(refusal) => return Ok(*refusal),
         };
-        let answer = self.server.service().call(request).await?;
-        Ok(answer.map(|body| body.map_err(Into::into).boxed_unsync()))
+        self.server.service().call(request).await
     }
 
     /// What the test bench asks for between the requests of the clients.
-    fn bench_hook(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+    fn bench_hook(&self, request: &Request<RequestBody>) -> Option<Response<ResponseBody>> {
         let query = request.uri().query().unwrap_or_default();
         match request.uri().path() {
             "/oracle/broadcast" => self.broadcast(query),
@@ -176,6 +172,6 @@ fn server(setup: Setup, events: &Arc<EventLog>) -> Server {
     persistent_connections::map(builder, &plain, events).build().expect("the parts fit together")
 }
 
-fn full(text: impl Into<Bytes>) -> Body {
-    Full::new(text.into()).map_err(|never| match never {}).boxed_unsync()
+fn full(text: impl Into<Bytes>) -> ResponseBody {
+    ResponseBody::from(text.into())
 }

@@ -1,0 +1,607 @@
+//! Short requests and their answers, one after the other on one socket: the usual life of an HTTP connection between a client and its
+//! server.
+//!
+//! A library that is ready for everything keeps buffers per connection and moves each request through many hands. Here a request is read
+//! into a buffer that all connections of a thread share, taken as it lies there, and answered with one write. An idle connection, or one
+//! whose poll waits for news, holds no buffer. Whatever is unusual goes on with the library, from the first byte that was not answered.
+//!
+//! The head of the answer to a poll waits for the first byte of its body, for a moment: mostly that is one write instead of two, and the
+//! client wakes up once. Whoever stands between us and a client that waits for long sees an answer begin all the same (CP-147).
+
+use std::{
+    cell::Cell,
+    future::{Future, poll_fn},
+    io::{self, ErrorKind, Write},
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Request, Response, StatusCode, response::Parts};
+use http_body::Body;
+use hyper::service::Service;
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{
+    Http1, Http1Error, RequestBody, Streaming,
+    answer_head::{self, Last, Length},
+    short_request::{After, Seen, ShortRequest, see},
+};
+use crate::transport::{
+    LAST_CHUNK, TakenOver,
+    handover::Chunking,
+    passage::Passage,
+    read_buffer,
+    response_body::{Course, ResponseBody},
+};
+
+/// Longer requests are left to the library, in bytes. As much as is read at once.
+const MOST_IN_REQUEST: usize = read_buffer::SIZE;
+/// Bodies up to here are copied behind their head, in bytes: less than a second system call costs.
+const MOST_JOINED: usize = 16 * 1024;
+/// So long the head of the answer to a poll may wait for its body. Nobody notices, and a busy client has its answer by then.
+const HEAD_WAITS: Duration = Duration::from_millis(100);
+
+thread_local! {
+    /// Where answers are put together. Taken out while it is in use.
+    static ANSWER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// How a conversation ends.
+pub(super) enum Outcome {
+    /// Closed, or the socket is somebody else's.
+    Over,
+    /// The rest of the last answer is this stream's.
+    Stream(Streaming),
+    /// The library goes on with these bytes.
+    Unusual(TcpStream, Bytes),
+}
+
+/// What there is to do next.
+enum Next {
+    Answer(Box<ShortRequest>),
+    /// The library's.
+    Unusual,
+    Over,
+}
+
+/// One physical connection between two short requests, or in one.
+pub(super) struct Conversation<'a, F> {
+    limits: Http1,
+    socket: TcpStream,
+    /// What has come and is not answered.
+    read: Bytes,
+    /// What is said and the kernel has not taken yet.
+    unsent: BytesMut,
+    stop: Pin<&'a mut F>,
+    is_stopping: bool,
+    /// Goes off at the next deadline, or before.
+    alarm: Pin<&'a mut Sleep>,
+}
+
+/// Converses until something else goes on, or nothing.
+pub(super) async fn converse<S>(
+    limits: Http1,
+    socket: TcpStream,
+    service: &S,
+    stop: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Outcome, Http1Error>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    S::Error: Into<Http1Error>,
+{
+    let alarm = pin!(sleep_until(Instant::now() + limits.header_timeout));
+    let (read, unsent) = (Bytes::new(), BytesMut::new());
+    let mut conversation = Conversation { limits, socket, read, unsent, stop, is_stopping: false, alarm };
+    loop {
+        let ShortRequest { request, after } = match conversation.next().await? {
+            Next::Answer(request) => *request,
+            Next::Unusual => return Ok(Outcome::Unusual(conversation.socket, conversation.read)),
+            Next::Over => return Ok(Outcome::Over),
+        };
+        let answer = pin!(service.call(request));
+        let Some(answer) = conversation.attend(answer).await else { return Ok(Outcome::Over) };
+        let (head, body) = answer.map_err(Into::into)?.into_parts();
+        let last = conversation.last(after, &head);
+        match body.into_course() {
+            Course::Whole(body) => conversation.say_whole(&head, &body, last)?,
+            Course::Answer(mut body) => {
+                if conversation.say_answer(&head, &mut body, last).await?.is_none() {
+                    return Ok(Outcome::Over);
+                }
+            }
+            Course::Endless(link, preamble) => {
+                conversation.say_beginning(&head, preamble.as_deref());
+                let (socket, unsent) = (conversation.socket, conversation.unsent);
+                return Ok(Outcome::Stream(Streaming { link, socket, chunking: Chunking::PerFrame, unsent }));
+            }
+            Course::Socket(passage) => {
+                conversation.hand_over(&head, passage);
+                return Ok(Outcome::Over);
+            }
+        }
+        conversation.flush().await?;
+        if last == Last::Yes {
+            return Ok(Outcome::Over);
+        }
+    }
+}
+
+impl<F: Future<Output = ()>> Conversation<'_, F> {
+    /// Waits for a request. What came along with the one before is looked at first.
+    async fn next(&mut self) -> Result<Next, Http1Error> {
+        let until = Instant::now() + self.limits.header_timeout;
+        poll_fn(|context| self.poll_next(context, until)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<Result<Next, Http1Error>> {
+        loop {
+            if let Some(next) = self.take() {
+                return Poll::Ready(Ok(next));
+            }
+            match self.poll_read(context) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Next::Over)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => break,
+            }
+        }
+        if self.stops(context) && self.read.is_empty() {
+            return Poll::Ready(Ok(Next::Over));
+        }
+        ready!(self.poll_alarm(context, until));
+        Poll::Ready(if self.read.is_empty() {
+            Ok(Next::Over)
+        } else {
+            Err("the client took too long for the head of its request".into())
+        })
+    }
+
+    /// The alarm is put off only when it has gone off: most of what has a deadline comes long before.
+    fn poll_alarm(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<()> {
+        if self.alarm.deadline() > until {
+            self.alarm.as_mut().reset(until);
+        }
+        loop {
+            ready!(self.alarm.as_mut().poll(context));
+            if self.alarm.deadline() >= until {
+                return Poll::Ready(());
+            }
+            self.alarm.as_mut().reset(until);
+        }
+    }
+
+    /// What there is to do with what has come, if it is enough for anything.
+    fn take(&mut self) -> Option<Next> {
+        if self.read.is_empty() {
+            return None;
+        }
+        match see(&self.read, self.limits.most_in_head()) {
+            Seen::Whole(request, size) => {
+                self.read.advance(size);
+                if self.read.is_empty() {
+                    self.read = Bytes::new();
+                }
+                Some(Next::Answer(request))
+            }
+            Seen::Part if self.read.len() < MOST_IN_REQUEST.min(self.limits.most_in_head()) => None,
+            Seen::Part | Seen::Unusual => Some(Next::Unusual),
+        }
+    }
+
+    /// Reads on, at most one buffer full. Nothing at the end of the client's side.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        read_buffer::lend(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
+            let bytes = buffer.filled();
+            self.read = if self.read.is_empty() {
+                Bytes::copy_from_slice(bytes)
+            } else {
+                [&self.read, bytes].concat().into()
+            };
+            Poll::Ready(Ok(bytes.len()))
+        })
+    }
+
+    /// Waits for `work`, and for the client's end: then there is nothing to wait for any more.
+    async fn attend<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+        poll_fn(|context| self.poll_attended(context, work.as_mut())).await
+    }
+
+    fn poll_attended<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        work: Pin<&mut impl Future<Output = T>>,
+    ) -> Poll<Option<T>> {
+        if let Poll::Ready(done) = work.poll(context) {
+            return Poll::Ready(Some(done));
+        }
+        // Who has sent too much ahead is not read; its end is noticed with the answer.
+        while self.read.len() < MOST_IN_REQUEST {
+            match self.poll_read(context) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
+                Poll::Pending => break,
+            }
+        }
+        self.stops(context);
+        Poll::Pending
+    }
+
+    /// Whether the present answer is to be the last.
+    fn stops(&mut self, context: &mut Context<'_>) -> bool {
+        self.is_stopping = self.is_stopping || self.stop.as_mut().poll(context).is_ready();
+        self.is_stopping
+    }
+
+    fn last(&self, after: After, head: &Parts) -> Last {
+        match after {
+            After::Next if !self.is_stopping && !answer_head::closes(&head.headers) => Last::No,
+            After::Next | After::End => Last::Yes,
+        }
+    }
+
+    /// Says an answer whose end is known.
+    fn say_whole(&mut self, head: &Parts, body: &[u8], last: Last) -> io::Result<()> {
+        let length = match head.status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::None,
+            _ => Length::Known(body.len()),
+        };
+        let mut answer = ANSWER.take();
+        answer.clear();
+        answer_head::encode(&mut answer, head, length, last);
+        let said = if body.len() <= MOST_JOINED {
+            answer.extend_from_slice(body);
+            self.say(&answer)
+        } else {
+            self.say(&answer).and_then(|()| self.say(body))
+        };
+        ANSWER.set(answer);
+        said
+    }
+
+    /// Says an answer as it comes. `None` if the client did not wait for it.
+    async fn say_answer(
+        &mut self,
+        head: &Parts,
+        body: &mut ResponseBody,
+        last: Last,
+    ) -> Result<Option<()>, Http1Error> {
+        let mut piece = match self.beginning(body).await {
+            Beginning::Piece(piece) if body.is_end_stream() => {
+                self.say_whole(head, &piece.unwrap_or_default(), last)?;
+                return Ok(Some(()));
+            }
+            Beginning::Piece(piece) => piece,
+            Beginning::Late => Some(Bytes::new()),
+            Beginning::Gone => return Ok(None),
+        };
+        let mut out = Vec::new();
+        answer_head::encode(&mut out, head, Length::Chunks, last);
+        while let Some(bytes) = piece {
+            chunk(&mut out, &bytes);
+            if body.is_end_stream() {
+                break;
+            }
+            self.say(&out)?;
+            self.flush().await?;
+            out.clear();
+            let next = pin!(poll_fn(|context| body.poll_piece(context)));
+            let Some(next) = self.attend(next).await else { return Ok(None) };
+            piece = next;
+        }
+        out.extend_from_slice(LAST_CHUNK);
+        self.say(&out)?;
+        Ok(Some(()))
+    }
+
+    /// The first bytes of a body, if they come while its head may wait for them.
+    async fn beginning(&mut self, body: &mut ResponseBody) -> Beginning {
+        let until = Instant::now() + if body.is_awaited() { Duration::ZERO } else { HEAD_WAITS };
+        let mut first = pin!(poll_fn(|context| body.poll_piece(context)));
+        poll_fn(|context| match self.poll_attended(context, first.as_mut()) {
+            Poll::Ready(Some(piece)) => Poll::Ready(Beginning::Piece(piece)),
+            Poll::Ready(None) => Poll::Ready(Beginning::Gone),
+            Poll::Pending => self.poll_alarm(context, until).map(|()| Beginning::Late),
+        })
+        .await
+    }
+
+    /// What a stream begins with waits for the stream's own task.
+    fn say_beginning(&mut self, head: &Parts, preamble: Option<&[u8]>) {
+        let mut beginning = Vec::new();
+        answer_head::encode(&mut beginning, head, Length::Chunks, Last::Yes);
+        if let Some(preamble) = preamble {
+            chunk(&mut beginning, preamble);
+        }
+        self.unsent.extend_from_slice(&beginning);
+    }
+
+    /// The socket is not HTTP's any more; its new owner says our last words.
+    fn hand_over(mut self, head: &Parts, passage: Passage) {
+        let mut last_words = Vec::new();
+        answer_head::encode(&mut last_words, head, Length::None, Last::No);
+        self.unsent.extend_from_slice(&last_words);
+        passage.arrive(TakenOver::new(self.socket, self.read.to_vec(), self.unsent));
+    }
+
+    /// Says as much as the kernel takes now, and keeps the rest.
+    fn say(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while self.unsent.is_empty() && !bytes.is_empty() {
+            match self.socket.try_write(bytes) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.unsent.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Waits until the kernel has everything.
+    async fn flush(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            self.socket.writable().await?;
+            let kept = std::mem::take(&mut self.unsent);
+            self.say(&kept)?;
+        }
+        Ok(())
+    }
+}
+
+/// What comes of waiting for the first bytes of a body.
+enum Beginning {
+    /// They are here, or it has ended without any.
+    Piece(Option<Bytes>),
+    /// The head should not wait any longer.
+    Late,
+    /// The client did not wait.
+    Gone,
+}
+
+/// Appends `bytes` as one chunk, if there are any: an empty one would be the last.
+fn chunk(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.is_empty() {
+        return;
+    }
+    // A `Vec` takes everything.
+    _ = write!(out, "{:x}\r\n", bytes.len());
+    out.extend_from_slice(bytes);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use hyper::service::service_fn;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        sync::oneshot,
+        task::JoinHandle,
+    };
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// A client, and what becomes of its connection.
+    struct Stage {
+        client: TcpStream,
+        stop: Option<oneshot::Sender<()>>,
+        served: JoinHandle<Result<(), Http1Error>>,
+    }
+
+    /// Answers with what was asked and sent, and knows some paths.
+    async fn answer(request: Request<RequestBody>) -> Result<Response<ResponseBody>, Http1Error> {
+        let asked = format!("{} {} ", request.method(), request.uri().path());
+        let mut answer = Response::new(ResponseBody::empty());
+        match request.uri().path() {
+            "/never" => std::future::pending().await,
+            "/slow" => tokio::time::sleep(Duration::from_millis(20)).await,
+            "/nothing" => *answer.status_mut() = StatusCode::NO_CONTENT,
+            "/last" => {
+                answer.headers_mut().insert("connection", http::HeaderValue::from_static("close"));
+            }
+            "/large" => *answer.body_mut() = ResponseBody::whole(vec![b'x'; 5_000_000]),
+            _ => {
+                let body = request.into_body().collect().await?.to_bytes();
+                *answer.body_mut() = ResponseBody::whole([asked.as_bytes(), &*body].concat());
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn stage_with(limits: Http1) -> Stage {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        client.set_nodelay(true).unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move {
+            if stopped.await.is_err() {
+                std::future::pending().await
+            }
+        };
+        let served = tokio::spawn(limits.serve(stream, service_fn(answer), stopped));
+        Stage { client, stop: Some(stop), served }
+    }
+
+    async fn stage() -> Stage {
+        stage_with(Http1::default()).await
+    }
+
+    impl Stage {
+        async fn say(&mut self, text: &str) {
+            self.client.write_all(text.as_bytes()).await.unwrap();
+        }
+
+        /// One answer with a known length: its head in small letters, and its body.
+        async fn answer(&mut self) -> (String, String) {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(self.client.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let length =
+                head.split("content-length: ").nth(1).map_or("0", |rest| rest.split('\r').next().unwrap());
+            let mut body = vec![0; length.parse().unwrap()];
+            self.client.read_exact(&mut body).await.unwrap();
+            (head, String::from_utf8(body).unwrap())
+        }
+
+        async fn ask(&mut self, text: &str) -> String {
+            self.say(text).await;
+            self.answer().await.1
+        }
+
+        /// Everything up to the end of the connection.
+        async fn rest(&mut self) -> String {
+            let mut rest = String::new();
+            let read = self.client.read_to_string(&mut rest);
+            tokio::time::timeout(PATIENCE, read).await.expect("the connection ends").unwrap();
+            rest
+        }
+    }
+
+    #[tokio::test]
+    async fn one_request_after_the_other_is_answered_however_the_network_cuts_them() {
+        let text = "POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\na=bGET /b HTTP/1.1\r\nHost: x\r\n\r\n";
+        for cut in 1..text.len() {
+            let mut stage = stage().await;
+            stage.say(&text[..cut]).await;
+            tokio::task::yield_now().await;
+            stage.say(&text[cut..]).await;
+            assert_eq!(stage.answer().await.1, "POST /a a=b", "{cut}");
+            assert_eq!(stage.answer().await.1, "GET /b ", "{cut}");
+        }
+    }
+
+    #[tokio::test]
+    async fn after_something_unusual_everything_is_answered_as_before() {
+        let mut stage = stage().await;
+        assert_eq!(stage.ask("GET /a HTTP/1.1\r\n\r\n").await, "GET /a ");
+        stage.say("POST /b HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n").await;
+        stage.say("GET /c HTTP/1.1\r\n\r\n").await;
+        assert_eq!(stage.answer().await.1, "POST /b a=b");
+        assert_eq!(stage.answer().await.1, "GET /c ");
+        assert_eq!(stage.ask("GET /d HTTP/1.1\r\n\r\n").await, "GET /d ");
+    }
+
+    #[tokio::test]
+    async fn a_target_that_needs_another_form_gets_it_in_the_first_request_and_in_later_ones() {
+        let mut stage = stage().await;
+        for _ in 0..3 {
+            assert_eq!(stage.ask("GET /a?b=\"c\" HTTP/1.1\r\n\r\n").await, "GET /a ");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_request_is_answered_too() {
+        let long = "x".repeat(MOST_IN_REQUEST);
+        let body = format!("POST /b HTTP/1.1\r\nContent-Length: {}\r\n\r\n{long}", long.len());
+        let head = format!("GET /h HTTP/1.1\r\nX-Long: {long}\r\n\r\n");
+        let mut stage = stage().await;
+        assert_eq!(stage.ask(&body).await, format!("POST /b {long}"));
+        assert_eq!(stage.ask(&head).await, "GET /h ");
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_refused() {
+        let mut stage = stage().await;
+        stage.say("nonsense\r\n\r\n").await;
+        assert!(stage.rest().await.starts_with("HTTP/1.1 400 Bad Request\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_long_is_refused() {
+        let mut stage = stage_with(Http1 { max_head: 0, ..Http1::default() }).await;
+        stage.say(&format!("GET / HTTP/1.1\r\nX-Long: {}\r\n\r\n", "x".repeat(9000))).await;
+        assert!(stage.rest().await.starts_with("HTTP/1.1 431 "), "as hyper refuses it");
+    }
+
+    #[tokio::test]
+    async fn the_connection_ends_when_either_side_wants_it() {
+        for text in ["GET /a HTTP/1.1\r\nConnection: close\r\n\r\n", "GET /last HTTP/1.1\r\n\r\n"] {
+            let mut stage = stage().await;
+            stage.say(text).await;
+            let rest = stage.rest().await;
+            assert_eq!(rest.matches("connection: close").count(), 1, "{rest}");
+            stage.served.await.unwrap().unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_content_says_no_length() {
+        let mut stage = stage().await;
+        stage.say("GET /nothing HTTP/1.1\r\n\r\n").await;
+        let (head, _) = stage.answer().await;
+        assert!(
+            head.starts_with("HTTP/1.1 204 No Content\r\n") && !head.contains("content-length"),
+            "{head}"
+        );
+        assert_eq!(stage.ask("GET /a HTTP/1.1\r\n\r\n").await, "GET /a ");
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_waits_for_a_slow_reader_and_the_next_follows() {
+        let mut stage = stage().await;
+        stage.say("GET /large HTTP/1.1\r\n\r\nGET /a HTTP/1.1\r\n\r\n").await;
+        assert_eq!(stage.answer().await.1.len(), 5_000_000);
+        assert_eq!(stage.answer().await.1, "GET /a ");
+    }
+
+    #[tokio::test]
+    async fn when_the_client_goes_its_request_is_given_up() {
+        let Stage { mut client, served, stop } = stage().await;
+        client.write_all(b"GET /never HTTP/1.1\r\n\r\n").await.unwrap();
+        drop(client);
+        tokio::time::timeout(PATIENCE, served).await.expect("nobody waits for ever").unwrap().unwrap();
+        drop(stop);
+    }
+
+    #[tokio::test]
+    async fn when_the_service_stops_an_idle_connection_ends_and_a_busy_one_gets_its_answer() {
+        let mut idle = stage().await;
+        assert_eq!(idle.ask("GET /a HTTP/1.1\r\n\r\n").await, "GET /a ");
+        let mut busy = stage().await;
+        busy.say("GET /slow HTTP/1.1\r\n\r\n").await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        for stage in [&mut idle, &mut busy] {
+            stage.stop.take().unwrap().send(()).unwrap();
+        }
+        assert_eq!(idle.rest().await, "");
+        let rest = busy.rest().await;
+        assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.contains("connection: close\r\n"), "{rest}");
+    }
+
+    #[tokio::test]
+    async fn who_takes_too_long_for_a_head_is_cut_off_and_who_is_idle_is_let_go() {
+        let limits = Http1 { header_timeout: Duration::from_millis(30), ..Http1::default() };
+        let mut slow = stage_with(limits).await;
+        slow.say("GET / HTTP/1.1\r\nHos").await;
+        assert_eq!(slow.rest().await, "");
+        assert!(slow.served.await.unwrap().unwrap_err().to_string().contains("too long"));
+        let mut idle = stage_with(limits).await;
+        assert_eq!(idle.ask("GET /a HTTP/1.1\r\n\r\n").await, "GET /a ");
+        assert_eq!(idle.rest().await, "");
+        idle.served.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_time_that_an_answer_takes_does_not_count_for_the_next_head() {
+        let limits = Http1 { header_timeout: Duration::from_millis(15), ..Http1::default() };
+        let mut stage = stage_with(limits).await;
+        for _ in 0..3 {
+            stage.say("GET /slow HTTP/1.1\r\n\r\n").await;
+            assert!(stage.answer().await.0.starts_with("HTTP/1.1 200 OK"));
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! A request that lies whole in what has been read: the usual case, read where it lies.
+//!
+//! What is unusual is left to the library: other versions and methods, bodies in chunks, clients that wait for `100 Continue`, targets
+//! that need to be made acceptable first, and whatever breaks the rules, since a library knows best how to refuse it. So everything that
+//! is taken here is beyond doubt (RFC 9112: one way to tell where a request ends, or none).
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use httparse::{Header, ParserConfig, Status};
+
+use super::RequestBody;
+use crate::http::{lenient::is_acceptable, upgrade::TakesSockets};
+
+/// A request with more headers is left to the library.
+const MOST_HEADERS: usize = 64;
+
+/// What the first bytes of a conversation are.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// A request, and how many bytes it takes.
+    Whole(Box<ShortRequest>, usize),
+    /// It goes on with bytes that have not come.
+    Part,
+    /// Not one of ours.
+    Unusual,
+}
+
+/// A request and what follows from it for its connection.
+#[derive(Debug)]
+pub(super) struct ShortRequest {
+    pub(super) request: Request<RequestBody>,
+    pub(super) after: After,
+}
+
+/// What comes after the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    Next,
+    /// Nothing: the client asked for the end.
+    End,
+}
+
+/// Looks at all that has come and is not answered. A head of more than `most_in_head` bytes is the library's to refuse.
+pub(super) fn see(text: &Bytes, most_in_head: usize) -> Seen {
+    let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+    let mut head = httparse::Request::new(&mut []);
+    let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut head, text, &mut headers);
+    let size = match parsed {
+        Ok(Status::Complete(size)) if size <= most_in_head => size,
+        Ok(Status::Partial) => return Seen::Part,
+        Ok(Status::Complete(_)) | Err(_) => return Seen::Unusual,
+    };
+    let (Some(method), Some(target)) = (head.method.and_then(method), head.path) else {
+        return Seen::Unusual;
+    };
+    if head.version != Some(1) || !target.starts_with('/') || !is_acceptable(target) {
+        return Seen::Unusual;
+    }
+    let Some(traits) = Traits::of(head.headers) else { return Seen::Unusual };
+    let Some(end) = size.checked_add(traits.length) else { return Seen::Unusual };
+    if text.len() < end {
+        return Seen::Part;
+    }
+    let body = RequestBody::whole(text.slice(size..end));
+    match request(text, (method, target), head.headers, body) {
+        Some(mut request) => {
+            if traits.upgrades {
+                request.extensions_mut().insert(TakesSockets);
+            }
+            Seen::Whole(Box::new(ShortRequest { request, after: traits.after }), end)
+        }
+        None => Seen::Unusual,
+    }
+}
+
+/// Those whose answers have a body and whose requests may have one.
+fn method(name: &str) -> Option<Method> {
+    match name {
+        "GET" => Some(Method::GET),
+        "POST" => Some(Method::POST),
+        "OPTIONS" => Some(Method::OPTIONS),
+        _ => None,
+    }
+}
+
+fn request(
+    text: &Bytes,
+    (method, target): (Method, &str),
+    headers: &[Header<'_>],
+    body: RequestBody,
+) -> Option<Request<RequestBody>> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = Uri::from_maybe_shared(text.slice_ref(target.as_bytes())).ok()?;
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for header in headers {
+        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+        map.append(name, HeaderValue::from_maybe_shared(text.slice_ref(header.value)).ok()?);
+    }
+    *request.headers_mut() = map;
+    Some(request)
+}
+
+/// What headers say about the connection.
+struct Traits {
+    length: usize,
+    after: After,
+    /// A WebSocket is asked for.
+    upgrades: bool,
+}
+
+impl Traits {
+    /// Nothing if one of them is not for us to judge.
+    fn of(headers: &[Header<'_>]) -> Option<Self> {
+        let mut traits = Self { length: 0, after: After::Next, upgrades: false };
+        let mut has_length = false;
+        for Header { name, value } in headers {
+            // Most are told from those that matter by their length.
+            match name.len() {
+                14 if name.eq_ignore_ascii_case("content-length") => {
+                    // Two of them are the beginning of an attack or a mistake.
+                    (traits.length, has_length) = (length(value).filter(|_| !has_length)?, true);
+                }
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => return None,
+                6 if name.eq_ignore_ascii_case("expect") => return None,
+                7 if name.eq_ignore_ascii_case("upgrade") => {
+                    traits.upgrades = value.eq_ignore_ascii_case(b"websocket");
+                    if !traits.upgrades {
+                        return None;
+                    }
+                }
+                10 if name.eq_ignore_ascii_case("connection") && lists_close(value) => {
+                    traits.after = After::End;
+                }
+                _ => {}
+            }
+        }
+        // What would come after the body of such a request, nobody could say.
+        (!traits.upgrades || traits.length == 0).then_some(traits)
+    }
+}
+
+/// Digits and nothing else.
+fn length(value: &[u8]) -> Option<usize> {
+    let text =
+        std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    text.parse().ok()
+}
+
+fn lists_close(value: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+
+    const MOST_IN_HEAD: usize = 1000;
+
+    async fn body(request: Request<RequestBody>) -> Bytes {
+        request.into_body().collect().await.unwrap().to_bytes()
+    }
+
+    fn seen(text: &str) -> Seen {
+        see(&Bytes::copy_from_slice(text.as_bytes()), MOST_IN_HEAD)
+    }
+
+    fn whole(text: &str) -> (ShortRequest, usize) {
+        match seen(text) {
+            Seen::Whole(request, size) => (*request, size),
+            other @ (Seen::Part | Seen::Unusual) => panic!("{other:?} for {text:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_is_taken_with_its_body_and_nothing_behind_it() {
+        let text = "POST /signalr/send?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nX-Two: 1\r\nx-two: 2\r\n\r\na=bGET /";
+        let (ShortRequest { request, after }, size) = whole(text);
+        assert_eq!((size, after), (text.len() - 5, After::Next));
+        assert_eq!(
+            (request.method(), request.uri()),
+            (&Method::POST, &Uri::from_static("/signalr/send?a=b"))
+        );
+        assert_eq!(request.headers().get_all("x-two").iter().collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(request.headers().len(), 4);
+        assert_eq!(body(request).await, "a=b");
+    }
+
+    #[test]
+    fn however_little_of_a_request_is_there_the_rest_is_waited_for() {
+        let text = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na=b";
+        for end in 1..text.len() {
+            assert!(matches!(seen(&text[..end]), Seen::Part), "{end}");
+        }
+        assert_eq!(whole(text).1, text.len());
+    }
+
+    #[test]
+    fn what_is_unusual_is_left_to_the_library() {
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(MOST_HEADERS + 1));
+        for text in [
+            "GET / HTTP/1.0\r\n\r\n",
+            "HEAD / HTTP/1.1\r\n\r\n",
+            "CONNECT x:1 HTTP/1.1\r\n\r\n",
+            "GET http://x/ HTTP/1.1\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\n\r\n",
+            "GET /?a=\"b\" HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\na=b",
+            "POST / HTTP/1.1\r\nContent-Length: +3\r\n\r\na=b",
+            "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n",
+            "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+            "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
+            "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
+            "GET / HTTP/1.1\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\na=b",
+            "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+            "\u{16}\u{3}\u{1} this is TLS",
+            &many,
+            &format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "x".repeat(MOST_IN_HEAD)),
+        ] {
+            assert!(matches!(seen(text), Seen::Unusual), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_is_asked_for_in_a_list_and_in_any_case() {
+        let after =
+            |connection: &str| whole(&format!("GET / HTTP/1.1\r\nConnection: {connection}\r\n\r\n")).0.after;
+        assert_eq!(after("keep-alive"), After::Next);
+        assert_eq!(after("closed"), After::Next);
+        assert_eq!(after("Close"), After::End);
+        assert_eq!(after("te , CLOSE"), After::End);
+    }
+
+    #[test]
+    fn a_web_socket_is_offered_to_who_asks_for_it() {
+        let offered = |header: &str| {
+            let text = format!("GET / HTTP/1.1\r\n{header}\r\n\r\n");
+            whole(&text).0.request.extensions().get::<TakesSockets>().is_some()
+        };
+        assert!(offered("Upgrade: WebSocket"));
+        assert!(!offered("Host: websocket"));
+    }
+
+    proptest::proptest! {
+        /// Whatever comes, something is made of it, and never more than there is.
+        #[test]
+        fn any_bytes_are_taken_left_or_waited_for(bytes in proptest::collection::vec(0_u8.., 0..200)) {
+            if let Seen::Whole(_, size) = see(&Bytes::copy_from_slice(&bytes), MOST_IN_HEAD) {
+                assert!(size <= bytes.len());
+            }
+        }
+    }
+}
