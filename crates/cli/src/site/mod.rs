@@ -1,6 +1,6 @@
 //! What the binary serves besides SignalR: the start page, the demo pages and their files, and the operators' endpoint.
 //!
-//! A request is answered here if its path is one of ours, and goes to the server otherwise. All pages work under a
+//! A request goes to the server if one of its endpoints is asked for, and is answered here if its path is one of ours. All pages work under a
 //! content security policy that allows nothing inline and nothing from elsewhere.
 
 mod assets;
@@ -88,7 +88,10 @@ impl Service<Request<RequestBody>> for SiteFor {
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
         let Site { server, pages, operations } = &self.site;
-        if let Some(answer) = operations.answer(&request, self.peer).or_else(|| pages.answer(&request)) {
+        let other = || operations.answer(&request, self.peer).or_else(|| pages.answer(&request));
+        if !server.serves(request.uri().path())
+            && let Some(answer) = other()
+        {
             return Box::pin(ready(Ok(answer.map(ResponseBody::from))));
         }
         // The server's service is always ready, so it need not be asked.

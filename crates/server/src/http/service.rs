@@ -50,6 +50,21 @@ impl HeliostatService {
         Self { server, nested }
     }
 
+    /// Whether an endpoint answers at `path`, for a host that has other pages beside it and wants to ask only one of them.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn f(service: &heliostat::HeliostatService, request: &http::Request<()>) {
+    /// if service.serves(request.uri().path()) {
+    ///     // Pass the request on.
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn serves(&self, path: &str) -> bool {
+        self.endpoint(path).is_some()
+    }
+
     fn endpoint(&self, path: &str) -> Option<&Endpoint> {
         match self.nested {
             Some(index) => self.server.endpoints.get(index),
