@@ -69,18 +69,31 @@ impl ConnectionId {
         }
         Ok(Self(value))
     }
+
+    /// Its text, as ASCII.
+    #[must_use]
+    pub fn to_text(self) -> [u8; Self::TEXT_LENGTH] {
+        let mut text = [b'-'; Self::TEXT_LENGTH];
+        let mut bytes = self.0.to_be_bytes().into_iter();
+        for group in [0..8, 9..13, 14..18, 19..23, 24..36] {
+            let digits = text.get_mut(group).unwrap_or_default().chunks_exact_mut(2);
+            for (place, byte) in digits.zip(bytes.by_ref()) {
+                place.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xF)]);
+            }
+        }
+        text
+    }
+}
+
+/// The lower-case digit of a number below 16.
+const fn digit(value: u8) -> u8 {
+    if value < 10 { b'0' + value } else { b'a' + (value - 10) }
 }
 
 impl fmt::Display for ConnectionId {
     /// Digit by digit, because every request writes ids, into topics and tokens, and formatting five numbers costs more.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [b'-'; Self::TEXT_LENGTH];
-        let places = text.iter_mut().enumerate().filter(|(place, _)| !matches!(place, 8 | 13 | 18 | 23));
-        let digits = self.0.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-        for ((_, place), digit) in places.zip(digits) {
-            *place = if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(std::str::from_utf8(&self.to_text()).map_err(|_| fmt::Error)?)
     }
 }
 

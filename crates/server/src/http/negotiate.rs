@@ -2,7 +2,6 @@
 
 use heliostat_proto::{
     frame::jsonp::Callback,
-    id::ConnectionId,
     negotiate::{NegotiateResponse, Redirect, Refused},
     transport_kind::TransportKind,
 };
@@ -51,13 +50,8 @@ impl Question<'_> {
     }
 
     fn accept(&self) -> Answer {
-        let mut random = [0; 16];
-        if let Err(error) = getrandom::fill(&mut random) {
-            tracing::error!(target: trace::PERSISTENT_CONNECTION, %error, "no random numbers for a connection id");
-            return bare(StatusCode::INTERNAL_SERVER_ERROR);
-        }
-        let id = ConnectionId::from_random(random);
-        let Some(token) = ConnectionToken::seal(&self.core.protector, id, self.request.user_name()) else {
+        let Some((id, token)) = ConnectionToken::issue(&self.core.protector, self.request.user_name()) else {
+            tracing::error!(target: trace::PERSISTENT_CONNECTION, "the operating system gave no random numbers for a new connection");
             return bare(StatusCode::INTERNAL_SERVER_ERROR);
         };
         let timeouts = &self.core.timeouts;

@@ -5,13 +5,15 @@
 
 use heliostat_proto::id::ConnectionId;
 
-use super::{Protector, Purpose};
+use super::{NONCE_BYTES, Protector, Purpose};
+
+const ID_BYTES: usize = 16;
 
 /// What a connection token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionToken {
     pub(crate) id: ConnectionId,
-    user: String,
+    pub(super) user: String,
 }
 
 /// Why a token is not accepted.
@@ -30,14 +32,34 @@ pub(crate) enum ConnectionTokenError {
 }
 
 impl ConnectionToken {
-    /// A token text for a new connection of `user`, which is empty for anonymous users.
-    pub(crate) fn seal(protector: &Protector, id: ConnectionId, user: &str) -> Option<String> {
-        protector.seal(Purpose::ConnectionToken, format!("{id}:{user}").as_bytes())
+    /// A new connection of `user`, who is empty for anonymous users: its id, and its token text. `None` only if the operating system has no
+    /// random numbers to give.
+    pub(crate) fn issue(protector: &Protector, user: &str) -> Option<(ConnectionId, String)> {
+        // One question to the operating system for both.
+        let mut random = [0; ID_BYTES + NONCE_BYTES];
+        getrandom::fill(&mut random).ok()?;
+        let (id, nonce) = random.split_first_chunk::<ID_BYTES>()?;
+        let token = Self { id: ConnectionId::from_random(*id), user: user.to_owned() };
+        let text = token.seal(protector, *nonce.first_chunk()?)?;
+        // Its client brings it back in a moment, twice.
+        protector.issued.remember(&text, &token);
+        Some((token.id, text))
+    }
+
+    pub(super) fn seal(&self, protector: &Protector, nonce: [u8; NONCE_BYTES]) -> Option<String> {
+        let mut text = Vec::with_capacity(ConnectionId::TEXT_LENGTH + 1 + self.user.len());
+        text.extend_from_slice(&self.id.to_text());
+        text.push(b':');
+        text.extend_from_slice(self.user.as_bytes());
+        protector.seal_with(nonce, Purpose::ConnectionToken, &text)
     }
 
     /// Opens a token and checks that it belongs to the user of the present request.
     pub(crate) fn open(protector: &Protector, text: &str, user: &str) -> Result<Self, ConnectionTokenError> {
-        Self::unseal(protector, text)?.of(user)
+        match protector.issued.find(text) {
+            Some(token) => token.of(user),
+            None => Self::unseal(protector, text)?.of(user),
+        }
     }
 
     /// The same for a token that comes with every request of its connection: it is unsealed once and remembered for a while.
@@ -49,7 +71,7 @@ impl ConnectionToken {
         if let Some(token) = protector.opened.find(text) {
             return token.of(user);
         }
-        let token = Self::unseal(protector, text)?;
+        let token = protector.issued.find(text).map_or_else(|| Self::unseal(protector, text), Ok)?;
         protector.opened.remember(text, &token);
         token.of(user)
     }
@@ -82,10 +104,26 @@ mod tests {
         ConnectionId::from_random([7; 16])
     }
 
+    fn sealed(protector: &Protector, user: &str) -> String {
+        ConnectionToken { id: id(), user: user.to_owned() }.seal(protector, [9; NONCE_BYTES]).unwrap()
+    }
+
+    #[test]
+    fn every_new_connection_has_an_id_and_a_token_of_its_own() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let [(first, one), (second, other)] =
+            [(); 2].map(|()| ConnectionToken::issue(&protector, "ann").unwrap());
+        assert_ne!(first, second);
+        assert_ne!(one, other);
+        assert_ne!(one[..32], other[..32], "the nonces too");
+        let stranger = Protector::new(&KeyRing::random().unwrap());
+        assert_eq!(ConnectionToken::open(&stranger, &one, "ann"), Err(ConnectionTokenError::Unreadable));
+    }
+
     #[test]
     fn cp_087_a_token_gives_its_id_to_its_user_alone() {
         let protector = Protector::new(&KeyRing::random().unwrap());
-        let token = ConnectionToken::seal(&protector, id(), "ann").unwrap();
+        let token = sealed(&protector, "ann");
         assert_eq!(ConnectionToken::open(&protector, &token, "ann").unwrap().id, id());
         assert_eq!(ConnectionToken::open(&protector, &token, "bob"), Err(ConnectionTokenError::OtherUser));
         assert_eq!(ConnectionToken::open(&protector, &token, ""), Err(ConnectionTokenError::OtherUser));
@@ -94,16 +132,16 @@ mod tests {
     #[test]
     fn cp_088_user_names_compare_without_case_and_anonymous_is_empty() {
         let protector = Protector::new(&KeyRing::random().unwrap());
-        let token = ConnectionToken::seal(&protector, id(), "Ann").unwrap();
+        let token = sealed(&protector, "Ann");
         assert!(ConnectionToken::open(&protector, &token, "aNN").is_ok());
-        let anonymous = ConnectionToken::seal(&protector, id(), "").unwrap();
+        let anonymous = sealed(&protector, "");
         assert!(ConnectionToken::open(&protector, &anonymous, "").is_ok());
     }
 
     #[test]
     fn cp_089_a_colon_in_a_user_name_is_no_problem() {
         let protector = Protector::new(&KeyRing::random().unwrap());
-        let token = ConnectionToken::seal(&protector, id(), "corp:ann:2").unwrap();
+        let token = sealed(&protector, "corp:ann:2");
         assert!(ConnectionToken::open(&protector, &token, "corp:ann:2").is_ok());
         assert!(ConnectionToken::open(&protector, &token, "corp").is_err());
     }
@@ -111,7 +149,7 @@ mod tests {
     #[test]
     fn cp_090_another_server_with_the_same_keys_accepts_the_token() {
         let keys = KeyRing::random().unwrap();
-        let token = ConnectionToken::seal(&Protector::new(&keys), id(), "ann").unwrap();
+        let token = sealed(&Protector::new(&keys), "ann");
         assert!(ConnectionToken::open(&Protector::new(&keys), &token, "ann").is_ok());
         let stranger = Protector::new(&KeyRing::random().unwrap());
         assert_eq!(ConnectionToken::open(&stranger, &token, "ann"), Err(ConnectionTokenError::Unreadable));

@@ -8,7 +8,7 @@
 mod connection_token;
 mod groups_token;
 mod key_ring;
-mod opened_tokens;
+mod known_tokens;
 
 pub(crate) use connection_token::{ConnectionToken, ConnectionTokenError};
 pub(crate) use groups_token::GroupsToken;
@@ -16,13 +16,14 @@ pub use key_ring::{KeyRing, KeyRingError};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305, XNonce,
-    aead::{Aead, Payload},
+    KeyInit, Tag, XChaCha20Poly1305, XNonce,
+    aead::{AeadInOut, inout::InOutBuf},
 };
-use opened_tokens::OpenedTokens;
+use known_tokens::{ISSUED, KnownTokens, OPENED};
 
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
+const TAG_BYTES: usize = 16;
 
 /// Longer texts are refused before any work is done: a groups token with hundreds of groups stays far below.
 const MAX_TOKEN_BYTES: usize = 64 * 1024;
@@ -46,7 +47,10 @@ impl Purpose {
 /// Seals with the newest key, opens with any.
 pub(crate) struct Protector {
     ciphers: Vec<XChaCha20Poly1305>,
-    opened: OpenedTokens,
+    /// Of connections that have only just begun.
+    issued: KnownTokens,
+    /// Of clients that send theirs with every call or poll.
+    opened: KnownTokens,
 }
 
 impl std::fmt::Debug for Protector {
@@ -58,19 +62,26 @@ impl std::fmt::Debug for Protector {
 impl Protector {
     pub(crate) fn new(keys: &KeyRing) -> Self {
         let ciphers = keys.iter().map(|key| XChaCha20Poly1305::new(key.into())).collect();
-        Self { ciphers, opened: OpenedTokens::default() }
+        Self { ciphers, issued: KnownTokens::new(ISSUED), opened: KnownTokens::new(OPENED) }
     }
 
     /// Seals `text`. `None` only if the operating system has no random numbers to give.
     pub(crate) fn seal(&self, purpose: Purpose, text: &[u8]) -> Option<String> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).ok()?;
-        let payload = Payload { msg: text, aad: purpose.as_bytes() };
-        let sealed = self.ciphers.first()?.encrypt(&XNonce::from(nonce), payload).ok()?;
-        let mut token = Vec::with_capacity(1 + NONCE_BYTES + sealed.len());
+        self.seal_with(nonce, purpose, text)
+    }
+
+    /// The same with a nonce that the operating system has just drawn, for this text alone.
+    fn seal_with(&self, nonce: [u8; NONCE_BYTES], purpose: Purpose, text: &[u8]) -> Option<String> {
+        let mut token = Vec::with_capacity(1 + NONCE_BYTES + text.len() + TAG_BYTES);
         token.push(VERSION);
         token.extend_from_slice(&nonce);
-        token.extend_from_slice(&sealed);
+        token.extend_from_slice(text);
+        let (_, place) = token.split_at_mut_checked(1 + NONCE_BYTES)?;
+        let (cipher, nonce) = (self.ciphers.first()?, XNonce::from(nonce));
+        let tag = cipher.encrypt_inout_detached(&nonce, purpose.as_bytes(), InOutBuf::from(place)).ok()?;
+        token.extend_from_slice(&tag);
         Some(URL_SAFE_NO_PAD.encode(token))
     }
 
@@ -81,14 +92,18 @@ impl Protector {
         }
         let token = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (&version, rest) = token.split_first()?;
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE_BYTES>()?;
+        let (nonce, rest) = rest.split_first_chunk::<NONCE_BYTES>()?;
+        let (sealed, tag) = rest.split_last_chunk::<TAG_BYTES>()?;
         if version != VERSION {
             return None;
         }
-        let nonce = XNonce::from(*nonce);
-        self.ciphers
-            .iter()
-            .find_map(|cipher| cipher.decrypt(&nonce, Payload { msg: sealed, aad: purpose.as_bytes() }).ok())
+        let (nonce, tag) = (XNonce::from(*nonce), Tag::from(*tag));
+        self.ciphers.iter().find_map(|cipher| {
+            let mut text = vec![0; sealed.len()];
+            let place = InOutBuf::new(sealed, &mut text).ok()?;
+            cipher.decrypt_inout_detached(&nonce, purpose.as_bytes(), place, &tag).ok()?;
+            Some(text)
+        })
     }
 }
 

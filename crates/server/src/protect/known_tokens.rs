@@ -1,5 +1,5 @@
-//! Connection tokens that were opened lately. A client sends its token with every call and every poll, and opening one costs more than
-//! reading the request around it.
+//! Connection tokens that this process has sealed or opened lately. A client brings its token back within a moment of getting it, and with
+//! every call and every poll, and opening one costs more than reading the request around it.
 //!
 //! Only a text that one of this protector's keys has sealed gets here, and only the very same text is found again. Whose it is, is
 //! checked in every request. Where a text is kept, only this process can foretell, so nobody learns anything by trying.
@@ -12,42 +12,49 @@ use std::{
 
 use super::ConnectionToken;
 
-/// So many tokens are remembered at most: the clients that call or poll at one time. With more, some are opened again and again, as all
-/// would be without this. A place costs 16 bytes, and what is in it some 250.
-const PLACES: usize = 16 * 1024;
+/// So many new tokens are remembered at most: what can be between negotiate and start at one time. With more, some are opened three times,
+/// as all would be without this. A place costs 16 bytes, and what is in it some 200.
+pub(super) const ISSUED: usize = 512;
+
+/// So many others are remembered at most: the clients that call or poll at one time.
+pub(super) const OPENED: usize = 16 * 1024;
 
 /// Longer texts are not remembered, in bytes. An anonymous token has 104; this leaves room for a user name of 110.
 const LONGEST: usize = 256;
 
 /// The tokens of one protector. One that finds its place taken replaces the one that is there.
-#[derive(Default)]
-pub(super) struct OpenedTokens {
+pub(super) struct KnownTokens {
     hashes: RandomState,
-    /// Made when there is one to remember: clients on WebSockets do not come again.
+    count: usize,
+    /// Made when there is one to remember.
     places: OnceLock<Box<[Place]>>,
 }
 
-type Place = Mutex<Option<Box<Opened>>>;
+type Place = Mutex<Option<Box<Known>>>;
 
-struct Opened {
+struct Known {
     text: Box<str>,
     token: ConnectionToken,
 }
 
-impl OpenedTokens {
+impl KnownTokens {
+    pub(super) fn new(count: usize) -> Self {
+        Self { hashes: RandomState::new(), count, places: OnceLock::new() }
+    }
+
     pub(super) fn find(&self, text: &str) -> Option<ConnectionToken> {
         let place = self.place(self.places.get()?, text)?.lock().unwrap_or_else(PoisonError::into_inner);
-        place.as_ref().filter(|opened| *opened.text == *text).map(|opened| opened.token.clone())
+        place.as_ref().filter(|known| *known.text == *text).map(|known| known.token.clone())
     }
 
     pub(super) fn remember(&self, text: &str, token: &ConnectionToken) {
         if text.len() > LONGEST {
             return;
         }
-        let opened = Box::new(Opened { text: text.into(), token: token.clone() });
-        let places = self.places.get_or_init(|| (0..PLACES).map(|_| Place::default()).collect());
+        let known = Box::new(Known { text: text.into(), token: token.clone() });
+        let places = self.places.get_or_init(|| (0..self.count).map(|_| Place::default()).collect());
         if let Some(place) = self.place(places, text) {
-            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
+            *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         }
     }
 
@@ -67,10 +74,11 @@ mod tests {
     };
 
     fn sealed(protector: &Protector, number: u8, user: &str) -> String {
-        ConnectionToken::seal(protector, ConnectionId::from_random([number; 16]), user).unwrap()
+        let token = ConnectionToken { id: ConnectionId::from_random([number; 16]), user: user.to_owned() };
+        token.seal(protector, [number; super::super::NONCE_BYTES]).unwrap()
     }
 
-    fn remembered(tokens: &OpenedTokens) -> usize {
+    fn remembered(tokens: &KnownTokens) -> usize {
         tokens
             .places
             .get()
@@ -86,6 +94,30 @@ mod tests {
         assert_eq!(ConnectionToken::open_again(&protector, &token, "Ann"), Ok(first));
         let other = ConnectionToken::open_again(&protector, &token, "bob");
         assert_eq!(other, Err(ConnectionTokenError::OtherUser));
+    }
+
+    #[test]
+    fn an_issued_token_is_known_when_its_client_comes_back_and_is_its_users_alone() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let (id, token) = ConnectionToken::issue(&protector, "ann").unwrap();
+        assert_eq!(remembered(&protector.issued), 1);
+        assert_eq!(ConnectionToken::open(&protector, &token, "ANN").unwrap().id, id);
+        let other = ConnectionToken::open(&protector, &token, "bob");
+        assert_eq!(other, Err(ConnectionTokenError::OtherUser));
+        assert_eq!(remembered(&protector.opened), 0, "a WebSocket does not come again and again");
+        assert_eq!(ConnectionToken::open_again(&protector, &token, "ann").unwrap().id, id);
+        assert_eq!(remembered(&protector.opened), 1);
+    }
+
+    #[test]
+    fn an_issued_token_opens_though_it_was_forgotten() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let issued: Vec<_> =
+            (0..2 * ISSUED).map(|_| ConnectionToken::issue(&protector, "").unwrap()).collect();
+        assert!(remembered(&protector.issued) <= ISSUED);
+        for (id, token) in issued {
+            assert_eq!(ConnectionToken::open(&protector, &token, "").unwrap().id, id);
+        }
     }
 
     #[test]
@@ -120,8 +152,7 @@ mod tests {
     #[test]
     fn a_place_that_is_taken_is_taken_over() {
         let protector = Protector::new(&KeyRing::random().unwrap());
-        let tokens = OpenedTokens::default();
-        let _ = tokens.places.set(Box::new([Place::default()]));
+        let tokens = KnownTokens::new(1);
         let (first, second) = (sealed(&protector, 1, "ann"), sealed(&protector, 2, "bob"));
         for (text, user) in [(&first, "ann"), (&second, "bob")] {
             tokens.remember(text, &ConnectionToken::open(&protector, text, user).unwrap());
