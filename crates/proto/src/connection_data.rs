@@ -67,19 +67,29 @@ pub fn parse(text: Option<&str>) -> Result<Vec<HubName>, ConnectionDataError> {
 /// Reads the list as official clients write it, which they do in every request: no spaces, nothing but names, and in these
 /// nothing but letters, digits and underscores. `None` if it is anything else, which may be right or wrong.
 fn plain(text: &str) -> Option<Vec<HubName>> {
-    let entries = text.strip_prefix('[')?.strip_suffix(']')?.split(',');
+    let mut rest = text.strip_prefix('[')?;
     let mut hubs = Vec::with_capacity(1);
-    for entry in entries.take(MAX_PLAIN + 1) {
-        let (key, name) = entry.strip_prefix("{\"")?.strip_suffix("\"}")?.split_once('"')?;
-        let name = name.strip_prefix(":\"")?;
-        let is_word = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let hub = HubName::parse(name).ok().filter(|_| is_word && key.eq_ignore_ascii_case("name"))?;
+    loop {
+        let (name, after) = plain_entry(rest)?;
+        let hub = HubName::parse(name).ok()?;
         if hubs.contains(&hub) || hubs.len() == MAX_PLAIN {
             return None;
         }
         hubs.push(hub);
+        match after {
+            "]" => return Some(hubs),
+            _ => rest = after.strip_prefix(',')?,
+        }
     }
-    Some(hubs)
+}
+
+/// The name in the first entry, and what follows the entry.
+fn plain_entry(text: &str) -> Option<(&str, &str)> {
+    let (key, rest) = text.strip_prefix("{\"")?.split_at_checked("name".len())?;
+    let rest = rest.strip_prefix("\":\"").filter(|_| key.eq_ignore_ascii_case("name"))?;
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let (name, rest) = rest.split_at_checked(rest.bytes().position(|byte| !is_word(byte))?)?;
+    Some((name, rest.strip_prefix("\"}")?))
 }
 
 fn parse_json(text: &str) -> Result<Vec<HubName>, ConnectionDataError> {

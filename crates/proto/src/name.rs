@@ -215,7 +215,8 @@ const SHORT: usize = 64;
 /// Whether two hub or method names mean the same: equal but for case, letter by letter.
 #[must_use]
 pub fn same_name(a: &str, b: &str) -> bool {
-    a == b || folded(a).eq(folded(b))
+    // ASCII folds to ASCII, so where ASCII letters differ by more than their case, only others can make up for it.
+    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && folded(a).eq(folded(b))
 }
 
 /// The form of a hub or method name under which a table can keep it: two names that mean the same have equal forms.

@@ -56,7 +56,7 @@ impl NegotiateResponse<'_> {
         let mut object = ObjectWriter::begin(&mut out);
         object.text("Url", self.url);
         object.text("ConnectionToken", self.connection_token);
-        object.text("ConnectionId", &self.connection_id.to_string());
+        quoted(object.key("ConnectionId"), &self.connection_id.to_text());
         match self.keep_alive_timeout {
             Some(timeout) => seconds(object.key("KeepAliveTimeout"), timeout),
             // 0 would mean "off" to browsers, but not to .NET clients.
@@ -65,7 +65,7 @@ impl NegotiateResponse<'_> {
         seconds(object.key("DisconnectTimeout"), self.disconnect_timeout);
         seconds(object.key("ConnectionTimeout"), self.connection_timeout);
         object.raw("TryWebSockets", if self.try_web_sockets { "true" } else { "false" });
-        object.text("ProtocolVersion", &self.protocol_version.to_string());
+        version(object.key("ProtocolVersion"), self.protocol_version);
         seconds(object.key("TransportConnectTimeout"), self.transport_connect_timeout);
         seconds(object.key("LongPollDelay"), self.long_poll_delay);
         object.end();
@@ -91,7 +91,7 @@ impl Redirect<'_> {
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         let mut object = ObjectWriter::begin(&mut out);
-        object.text("ProtocolVersion", &self.protocol_version.to_string());
+        version(object.key("ProtocolVersion"), self.protocol_version);
         object.text("RedirectUrl", self.url);
         if let Some(token) = self.access_token {
             object.text("AccessToken", token);
@@ -117,7 +117,7 @@ impl Refused<'_> {
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(128);
         let mut object = ObjectWriter::begin(&mut out);
-        object.text("ProtocolVersion", &self.protocol_version.to_string());
+        version(object.key("ProtocolVersion"), self.protocol_version);
         object.text("Error", self.message);
         object.end();
         out
@@ -275,10 +275,28 @@ fn duration(seconds: Option<f64>) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds?).ok().filter(|duration| *duration <= LONGEST)
 }
 
+/// Beyond it, whole seconds are written like any others: Rust writes very large numbers with an exponent.
+const PLAIN_SECONDS: u64 = 1_000_000_000;
+
 /// Writes seconds in the original's form of a number, always with a fraction: `20.0`.
 fn seconds(out: &mut Vec<u8>, duration: Duration) {
     // A vector takes everything.
-    _ = write!(out, "{:?}", duration.as_secs_f64());
+    _ = match (duration.as_secs(), duration.subsec_nanos()) {
+        (whole @ ..PLAIN_SECONDS, 0) => write!(out, "{whole}.0"),
+        (_, _) => write!(out, "{:?}", duration.as_secs_f64()),
+    };
+}
+
+fn version(out: &mut Vec<u8>, version: ProtocolVersion) {
+    // A vector takes everything.
+    _ = write!(out, "\"{version}\"");
+}
+
+/// Text in which nothing needs escaping.
+fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
 
 #[cfg(test)]
@@ -428,6 +446,13 @@ mod tests {
             seconds(&mut json, Duration::new(secs, nanos));
             let text = text(json);
             prop_assert!(serde_json::from_str::<f64>(&text).is_ok(), "{text}");
+        }
+
+        #[test]
+        fn whole_seconds_are_written_as_the_number_that_they_are(secs in prop_oneof![0u64..100_000, any::<u64>()]) {
+            let (mut json, duration) = (Vec::new(), Duration::from_secs(secs));
+            seconds(&mut json, duration);
+            prop_assert_eq!(text(json), format!("{:?}", duration.as_secs_f64()));
         }
     }
 }

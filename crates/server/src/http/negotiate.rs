@@ -8,7 +8,7 @@ use heliostat_proto::{
 use http::StatusCode;
 
 use super::{
-    answer::{Answer, bare, json, refusal},
+    answer::{Answer, JSON, answer, bare, json, refusal},
     request::Request,
 };
 use crate::{
@@ -16,6 +16,7 @@ use crate::{
     protect::ConnectionToken,
     server::Core,
     trace,
+    transport::response_body::ResponseBody,
 };
 
 /// A negotiate request and what its answer depends on.
@@ -38,10 +39,10 @@ impl Question<'_> {
             Negotiation::Redirect { url, access_token } if version.supports_redirect() => {
                 let redirect =
                     Redirect { protocol_version: version, url: &url, access_token: access_token.as_deref() };
-                json(&redirect.to_json(), self.callback)
+                self.say(redirect.to_json())
             }
             Negotiation::Refuse(message) if version.supports_redirect() => {
-                json(&Refused { protocol_version: version, message: &message }.to_json(), self.callback)
+                self.say(Refused { protocol_version: version, message: &message }.to_json())
             }
             // Clients before 2.0 read no message; a status they understand.
             Negotiation::Refuse(message) => refusal(StatusCode::FORBIDDEN, message),
@@ -67,6 +68,13 @@ impl Question<'_> {
             transport_connect_timeout: timeouts.transport_connect(),
             long_poll_delay: timeouts.long_poll_delay(),
         };
-        json(&response.to_json(), self.callback)
+        self.say(response.to_json())
+    }
+
+    fn say(&self, body: Vec<u8>) -> Answer {
+        match self.callback {
+            None => answer(StatusCode::OK, Some(JSON), ResponseBody::whole(body)),
+            Some(_) => json(&body, self.callback),
+        }
     }
 }
