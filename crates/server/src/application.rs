@@ -31,6 +31,9 @@ pub(crate) trait Application: Send + Sync + fmt::Debug + 'static {
     fn script(&self, service_url: &str) -> Option<String>;
 }
 
+/// A lifetime callback of the application, not yet begun.
+pub(crate) type Handling = BoxFuture<'static, Result<(), Failure>>;
+
 /// One admitted request: what it may listen to and whose callbacks run for it.
 ///
 /// A receive request's admission lives as long as its transport connection: its callbacks see *that* request.
@@ -44,14 +47,15 @@ pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
     /// Which of the groups that the client's token names it is really in: qualified names in, qualified names out.
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String>;
 
-    /// A SignalR connection has begun. An error makes `/start` (or the old clients' `/connect`) fail.
-    fn connected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>>;
+    /// A SignalR connection has begun. An error makes `/start` (or the old clients' `/connect`) fail. `None`, here and below, if nobody
+    /// listens: then there is nothing to wait for.
+    fn connected(&self, context: Context) -> Option<Handling>;
 
     /// A SignalR connection has a new transport connection.
-    fn reconnected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>>;
+    fn reconnected(&self, context: Context) -> Option<Handling>;
 
     /// A SignalR connection is over. Never called twice for one connection, and nothing is called after it.
-    fn disconnected(&self, context: Context, reason: Reason) -> BoxFuture<'static, ()>;
+    fn disconnected(&self, context: Context, reason: Reason) -> Option<Handling>;
 
     /// The client sent `data`. What the application does without waiting is done when this returns.
     fn received(&self, context: Context, data: &str) -> Begun<Received>;

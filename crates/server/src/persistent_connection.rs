@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    application::{Admission, Application, Context, Received, Refusal},
+    application::{Admission, Application, Context, Handling, Received, Refusal},
     begun::Begun,
     failure::Failure,
     groups::{GroupError, Membership},
@@ -397,19 +397,23 @@ impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
         kept.iter().map(|group| format!("{prefix}{}", group.as_str())).collect()
     }
 
-    fn connected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
+    fn connected(&self, context: Context) -> Option<Handling> {
         let connection = Arc::clone(&self.connection);
-        async move { connection.connected(&Self::handle(context)).await }.boxed()
+        Some(async move { connection.connected(&Self::handle(context)).await }.boxed())
     }
 
-    fn reconnected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
+    fn reconnected(&self, context: Context) -> Option<Handling> {
         let connection = Arc::clone(&self.connection);
-        async move { connection.reconnected(&Self::handle(context)).await }.boxed()
+        Some(async move { connection.reconnected(&Self::handle(context)).await }.boxed())
     }
 
-    fn disconnected(&self, context: Context, reason: Reason) -> BoxFuture<'static, ()> {
+    fn disconnected(&self, context: Context, reason: Reason) -> Option<Handling> {
         let connection = Arc::clone(&self.connection);
-        async move { connection.disconnected(&Self::handle(context), reason).await }.boxed()
+        let work = async move {
+            connection.disconnected(&Self::handle(context), reason).await;
+            Ok(())
+        };
+        Some(work.boxed())
     }
 
     fn received(&self, context: Context, data: &str) -> Begun<Received> {

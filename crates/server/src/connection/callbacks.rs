@@ -13,11 +13,11 @@ use std::{
     },
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use super::line::{Line, Turn};
-use crate::{failure::Failure, trace};
+use crate::{application::Handling, failure::Failure, trace};
 
 /// The callbacks of one connection that are due or running.
 #[derive(Debug, Default)]
@@ -31,9 +31,9 @@ pub(crate) struct Callbacks {
 /// A callback that is due, not yet begun.
 pub(crate) enum Callback {
     /// Its outcome is remembered and can be waited for.
-    Connected(BoxFuture<'static, Result<(), Failure>>),
+    Connected(Handling),
     /// Nobody waits; a failure is logged.
-    Other(BoxFuture<'static, Result<(), Failure>>),
+    Other(Handling),
 }
 
 impl fmt::Debug for Callback {
@@ -88,6 +88,11 @@ impl Callbacks {
         }
     }
 
+    /// `connected` is due, and nobody listens: it has succeeded.
+    pub(crate) fn skip_connected(&self) {
+        self.set_outcome(Outcome::Succeeded);
+    }
+
     /// Waits until `connected`, if it is due, has finished, and says whether it failed.
     pub(crate) async fn connected(&self) -> Outcome {
         loop {
@@ -131,7 +136,7 @@ impl Callbacks {
 }
 
 /// Runs a handler to its end; a panic is a failure like any other, with its own log line.
-async fn finish(work: BoxFuture<'static, Result<(), Failure>>) -> Result<(), Failure> {
+async fn finish(work: Handling) -> Result<(), Failure> {
     let result = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!(target: trace::CONNECTION, "a lifetime handler panicked; its connection goes on");
         Err(Failure::new("the handler panicked"))
@@ -166,6 +171,15 @@ mod tests {
         assert_eq!(callbacks.connected().await, Outcome::Succeeded);
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(*log.lock().unwrap(), ["connected", "reconnected"]);
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_connected_has_succeeded_at_once() {
+        let callbacks = Callbacks::default();
+        assert_eq!(callbacks.connected().await, Outcome::NotDue);
+        callbacks.skip_connected();
+        assert!(!callbacks.is_connecting());
+        assert_eq!(callbacks.connected().await, Outcome::Succeeded);
     }
 
     #[tokio::test]

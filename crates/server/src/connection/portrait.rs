@@ -6,7 +6,7 @@ use heliostat_proto::connection::{ServerConnection, Stage, State as MachineState
 
 use super::{
     Record,
-    record::{State, written_at},
+    record::{Epitaph, State, written_at},
 };
 use crate::{
     inspection::{ConnectionInfo, ConnectionState},
@@ -30,17 +30,24 @@ impl Record {
         let state = self.lock();
         let shown = shown(core, &state.machine)?;
         let carried = carried(core, &state);
-        let (transport, owner) = (state.transport(), state.owner.clone());
-        drop(state);
-        // The application's own code, so not under the lock.
-        let user = owner.as_ref().and_then(|owner| core.user_id(&owner.request));
+        let transport = state.transport();
+        let owned = match (&state.owner, &state.epitaph) {
+            (Some(owner), _) => {
+                let owner = owner.clone();
+                // The application's own code, so not under the lock.
+                drop(state);
+                Some(Epitaph::of(core, &owner))
+            }
+            (None, Some(epitaph)) => Some(Epitaph::clone(epitaph)),
+            (None, None) => None,
+        };
         let heard_at = self.traffic.heard_at(core);
         Some(ConnectionInfo {
             id: self.id,
-            user,
             transport,
-            protocol_version: owner.as_ref().map(|owner| owner.request.protocol_version),
-            endpoint: owner.as_ref().map_or_else(String::new, |owner| owner.endpoint.to_string()),
+            protocol_version: owned.as_ref().map(|owned| owned.protocol_version),
+            endpoint: owned.as_ref().map_or_else(String::new, |owned| owned.endpoint.to_string()),
+            user: owned.and_then(|owned| owned.user),
             since: core.clock.time_of_day(self.began),
             state: shown,
             last_heard: core.clock.time_of_day(carried.heard_at.map_or(heard_at, |at| at.max(heard_at))),

@@ -26,7 +26,7 @@ use heliostat_proto::{
 
 use super::{Arrival, Callback, Outcome, Owner, Record};
 use crate::{
-    application::{Admission, Context, Received},
+    application::{Admission, Context, Handling, Received},
     begun::Begun,
     failure::Failure,
     http::request::Request,
@@ -77,16 +77,16 @@ impl Admission for Present {
         groups
     }
 
-    fn connected(&self, _: Context) -> BoxFuture<'static, Result<(), Failure>> {
-        self.hear("connected").map(Ok).boxed()
+    fn connected(&self, _: Context) -> Option<Handling> {
+        Some(self.hear("connected").map(Ok).boxed())
     }
 
-    fn reconnected(&self, _: Context) -> BoxFuture<'static, Result<(), Failure>> {
-        self.hear("reconnected").map(Ok).boxed()
+    fn reconnected(&self, _: Context) -> Option<Handling> {
+        Some(self.hear("reconnected").map(Ok).boxed())
     }
 
-    fn disconnected(&self, _: Context, _: Reason) -> BoxFuture<'static, ()> {
-        self.hear("disconnected")
+    fn disconnected(&self, _: Context, _: Reason) -> Option<Handling> {
+        Some(self.hear("disconnected").map(Ok).boxed())
     }
 
     fn received(&self, _: Context, _: &str) -> Begun<Received> {
@@ -239,4 +239,55 @@ async fn however_ends_and_returns_race_connected_is_first_and_disconnected_last_
     }
     assert!(stories.len() > 1, "they never really raced: {stories:?}");
     assert_eq!(server.metrics().connections_current, 0, "nothing is kept of them");
+}
+
+#[tokio::test]
+async fn a_tombstone_says_whose_connection_it_was_and_keeps_no_request() {
+    let server = Server::builder().user_id(|_| UserId::parse("ann").ok()).build().unwrap();
+    let stage = Stage::new(&server.core, 1);
+    stage.open(Opening::ConnectDelayed);
+    stage.start();
+    let owner = stage.record.lock().owner.clone().unwrap();
+    stage.hear(Input::Aborted);
+    stage.lose();
+    assert_eq!(stage.story().await, ["connected", "disconnected"]);
+    stage.links.lock().unwrap().clear();
+    assert_eq!(Arc::strong_count(&owner.request), 1, "only this test holds it");
+    let info = stage.record.info(&server.core).unwrap();
+    assert!(matches!(info.state, crate::ConnectionState::Ended { .. }), "{info:?}");
+    assert_eq!(info.user.as_ref().map(UserId::as_str), Some("ann"));
+    assert_eq!((info.endpoint.as_str(), info.protocol_version), ("/signalr", ProtocolVersion::parse("2.1")));
+    assert_eq!(stage.record.user(&server.core), info.user);
+}
+
+#[tokio::test]
+async fn a_start_that_comes_too_late_leaves_nothing_behind() {
+    let server = Server::builder().build().unwrap();
+    let stage = Stage::new(&server.core, 1);
+    stage.open(Opening::ConnectDelayed);
+    stage.start();
+    stage.hear(Input::Aborted);
+    let late = stage.owner();
+    stage.record.start(&server.core, late.clone());
+    assert_eq!(Arc::strong_count(&late.request), 1, "only this test holds it");
+    assert_eq!(stage.story().await, ["connected", "disconnected"]);
+}
+
+#[tokio::test]
+async fn a_user_rule_that_panics_does_not_hold_up_an_end() {
+    let (panics, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (rule, noted) = (Arc::clone(&panics), Arc::clone(&asked));
+    let user_id = move |_: &Request| {
+        noted.store(rule.load(Ordering::SeqCst), Ordering::SeqCst);
+        assert!(!rule.load(Ordering::SeqCst), "on purpose");
+        None
+    };
+    let server = Server::builder().user_id(user_id).build().unwrap();
+    let stage = Stage::new(&server.core, 1);
+    stage.open(Opening::ConnectDelayed);
+    stage.start();
+    panics.store(true, Ordering::SeqCst);
+    stage.hear(Input::Aborted);
+    assert!(asked.load(Ordering::SeqCst) && stage.record.is_over());
+    assert_eq!(stage.story().await, ["connected", "disconnected"]);
 }

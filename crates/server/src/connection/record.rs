@@ -5,6 +5,7 @@
 
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::FutureExt;
 use heliostat_bus::Position;
 use heliostat_proto::{
     connection::{
@@ -21,6 +21,7 @@ use heliostat_proto::{
     },
     id::ConnectionId,
     name::UserId,
+    protocol_version::ProtocolVersion,
     transport_kind::TransportKind,
 };
 use tokio_util::sync::CancellationToken;
@@ -69,8 +70,10 @@ pub(super) struct State {
     next_link: u64,
     /// Up to when the machine knows of the link's writing and hearing.
     told: Option<(Instant, Instant)>,
-    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
+    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none. Nobody's when all is over.
     pub(super) owner: Option<Owner>,
+    /// What is still known of the owner then.
+    pub(super) epitaph: Option<Box<Epitaph>>,
     history: History,
 }
 
@@ -109,6 +112,11 @@ impl State {
         self.link.as_ref().map(|link| link.kind).or(self.left.as_ref().map(|left| left.kind))
     }
 
+    /// Who owns a connection that is over.
+    fn ended_owner(&self) -> Option<Owner> {
+        self.owner.as_ref().filter(|_| self.machine.admits() != Welcome::Welcome).cloned()
+    }
+
     /// Does something to this transport connection, if it is still the one. Says whether it is.
     fn with_link(&self, id: LinkId, act: impl FnOnce(&Link)) -> bool {
         self.link.as_deref().filter(|link| link.id == id).map(act).is_some()
@@ -121,6 +129,25 @@ pub(crate) struct Owner {
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) request: Arc<Request>,
     pub(crate) endpoint: Arc<str>,
+}
+
+/// What a tombstone says about whose connection it was. The request itself would be most of what is kept of an ended connection.
+#[derive(Clone, Debug)]
+pub(super) struct Epitaph {
+    pub(super) user: Option<UserId>,
+    pub(super) protocol_version: ProtocolVersion,
+    pub(super) endpoint: Arc<str>,
+}
+
+impl Epitaph {
+    /// Asks the application, so not under a lock. A rule that panics knows no user.
+    pub(super) fn of(core: &Core, owner: &Owner) -> Self {
+        Self {
+            user: catch_unwind(AssertUnwindSafe(|| core.user_id(&owner.request))).unwrap_or_default(),
+            protocol_version: owner.request.protocol_version,
+            endpoint: Arc::clone(&owner.endpoint),
+        }
+    }
 }
 
 /// A receive request that wants to become the connection's transport connection.
@@ -148,6 +175,7 @@ impl Record {
             next_link: 1,
             told: None,
             owner: None,
+            epitaph: None,
             history: History::default(),
         };
         Arc::new(Self {
@@ -287,9 +315,17 @@ impl Record {
 
     /// Its user, as far as its requests say.
     pub(crate) fn user(&self, core: &Core) -> Option<UserId> {
-        let owner = self.lock().owner.clone();
-        // The application's own code, so not under the lock.
-        owner.and_then(|owner| core.user_id(&owner.request))
+        let state = self.lock();
+        match (&state.owner, &state.epitaph) {
+            (Some(owner), _) => {
+                let request = Arc::clone(&owner.request);
+                // The application's own code, so not under the lock.
+                drop(state);
+                core.user_id(&request)
+            }
+            (None, Some(epitaph)) => epitaph.user.clone(),
+            (None, None) => None,
+        }
     }
 
     /// `/start` came. Its callbacks see that request.
@@ -301,8 +337,9 @@ impl Record {
         if receiving.is_some() {
             state.owner = receiving;
         }
-        let link = state.link.clone();
+        let (link, ended) = (state.link.clone(), state.ended_owner());
         drop(state);
+        self.bury(core, ended);
         if let Some(link) = link {
             self.end_links(endings, &link);
         }
@@ -338,16 +375,25 @@ impl Record {
 
     fn conclude(self: &Arc<Self>, core: &Arc<Core>, mut state: Guard<'_>, input: Input, now: Instant) {
         let endings = self.step(core, &mut state, input, now);
-        if endings.is_empty() {
-            state.link.take_if(|link| closes(input, link.id));
-            return;
-        }
-        let link = state.link.clone();
-        state.link.take_if(|link| closes(input, link.id));
+        let link = if endings.is_empty() { None } else { state.link.clone() };
+        // Dropped after the lock.
+        let (_closed, ended) = (state.link.take_if(|link| closes(input, link.id)), state.ended_owner());
         drop(state);
+        self.bury(core, ended);
         if let Some(link) = link {
             self.end_links(endings, &link);
         }
+    }
+
+    /// What only a connection that lives needs does not wait for the end of its tombstone.
+    fn bury(&self, core: &Core, owner: Option<Owner>) {
+        let Some(owner) = owner else { return };
+        let epitaph = Box::new(Epitaph::of(core, &owner));
+        let mut state = self.lock();
+        state.epitaph = Some(epitaph);
+        // Dropped after the lock.
+        let _owner = state.owner.take();
+        drop(state);
     }
 
     /// Asks the machine, and makes sure that it is asked again in time.
@@ -413,8 +459,10 @@ impl Record {
         core.counters.connections_connected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
         if let Some(owner) = &state.owner {
-            let work = owner.admission.connected(self.context(core, &owner.request));
-            self.callbacks.push(Callback::Connected(work));
+            match owner.admission.connected(self.context(core, &owner.request)) {
+                Some(work) => self.callbacks.push(Callback::Connected(work)),
+                None => self.callbacks.skip_connected(),
+            }
         }
     }
 
@@ -422,8 +470,9 @@ impl Record {
         core.counters.connections_reconnected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
         if let Some(owner) = &state.owner {
-            let work = owner.admission.reconnected(self.context(core, &owner.request));
-            self.callbacks.push(Callback::Other(work));
+            if let Some(work) = owner.admission.reconnected(self.context(core, &owner.request)) {
+                self.callbacks.push(Callback::Other(work));
+            }
         }
     }
 
@@ -432,8 +481,9 @@ impl Record {
         tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
         self.ended.cancel();
         if let Some(owner) = &state.owner {
-            let work = owner.admission.disconnected(self.context(core, &owner.request), reason);
-            self.callbacks.push(Callback::Other(work.map(Ok).boxed()));
+            if let Some(work) = owner.admission.disconnected(self.context(core, &owner.request), reason) {
+                self.callbacks.push(Callback::Other(work));
+            }
         }
         // The original keeps no tombstone: a client that comes back is a stranger that reconnects.
         if reason == Reason::TimedOut && core.settings.late_return == LateReturn::Continue {

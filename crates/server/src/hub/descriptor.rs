@@ -34,7 +34,7 @@ pub trait Hub: Send + Sync + Sized + 'static {
 }
 
 type Handler = Box<dyn Fn(&Invocation) -> Begun<Result<Answer, Failure>> + Send + Sync>;
-type Callback = Box<dyn Fn(Invocation) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
+pub(super) type Callback = Box<dyn Fn(Invocation) -> BoxFuture<'static, Result<(), Failure>> + Send + Sync>;
 type Rejoin = Box<dyn Fn(&Request, Vec<GroupName>) -> Vec<GroupName> + Send + Sync>;
 
 /// A name, and whether the application chose it: chosen names stand verbatim in the proxy script, others are camel-cased (spec 2.11).

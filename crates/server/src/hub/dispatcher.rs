@@ -15,7 +15,7 @@ use heliostat_proto::{
 };
 
 use crate::{
-    application::{Admission, Application, Context, Received, Refusal},
+    application::{Admission, Application, Context, Handling, Received, Refusal},
     begun::Begun,
     endpoint::{DetailedErrors, EndpointOptions, JavaScriptProxies},
     failure::Failure,
@@ -139,20 +139,16 @@ impl Admission for HubAdmission {
         self.hubs.iter().flat_map(rejoined).collect()
     }
 
-    fn connected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
+    fn connected(&self, context: Context) -> Option<Handling> {
         self.each_hub(context, Event::Connected)
     }
 
-    fn reconnected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
+    fn reconnected(&self, context: Context) -> Option<Handling> {
         self.each_hub(context, Event::Reconnected)
     }
 
-    fn disconnected(&self, context: Context, reason: Reason) -> BoxFuture<'static, ()> {
-        let all = self.each_hub(context, Event::Disconnected(reason));
-        Box::pin(async move {
-            // Nobody waits for this callback, and every failure is in the log already.
-            let _ = all.await;
-        })
+    fn disconnected(&self, context: Context, reason: Reason) -> Option<Handling> {
+        self.each_hub(context, Event::Disconnected(reason))
     }
 
     fn received(&self, context: Context, data: &str) -> Begun<Received> {
@@ -172,8 +168,9 @@ impl Admission for HubAdmission {
 }
 
 impl HubAdmission {
-    /// Runs a callback on all hubs at once. All run to their end even if one fails; the first failure in the list's order is reported.
-    fn each_hub(&self, context: Context, event: Event) -> BoxFuture<'static, Result<(), Failure>> {
+    /// Runs a callback on all hubs that listen at once. All run to their end even if one fails; the first failure in the list's order is
+    /// reported.
+    fn each_hub(&self, context: Context, event: Event) -> Option<Handling> {
         let guarded = |hub: &HubEntry| {
             let (name, run) = (hub.name().clone(), callback(hub.clone(), context.clone(), event));
             async move {
@@ -181,12 +178,12 @@ impl HubAdmission {
                 outcome.inspect_err(|failure| log_callback(&name, failure))
             }
         };
+        let mut listening = self.hubs.iter().filter(|hub| hub.listens(event));
+        let first = listening.next()?;
         // Most clients list one hub: no list of futures for them.
-        if let [hub] = self.hubs.as_slice() {
-            return Box::pin(guarded(hub));
-        }
-        let all = join_all(self.hubs.iter().map(guarded));
-        Box::pin(async move { all.await.into_iter().collect() })
+        let Some(second) = listening.next() else { return Some(Box::pin(guarded(first))) };
+        let all = join_all([first, second].into_iter().chain(listening).map(guarded));
+        Some(Box::pin(async move { all.await.into_iter().collect() }))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     http::request::Request,
     hub::{
-        descriptor::{HubDescriptor, MethodDescriptor, Outgoing},
+        descriptor::{Callback, HubDescriptor, MethodDescriptor, Outgoing},
         invocation::{Event, Invocation},
         pipeline::Pipeline,
     },
@@ -71,21 +71,31 @@ impl HubEntry {
         self.pipeline().may_call(call) && rules.all(|rule| rule.allows(call.request()))
     }
 
+    /// Whether anybody hears of this event: the hub itself, or a module around it.
+    pub(crate) fn listens(&self, event: Event) -> bool {
+        self.own_callback(event).is_some() || !self.pipeline().modules.is_empty()
+    }
+
     /// The hub's own callback for an event, or nothing.
     pub(crate) fn callback(
         &self,
         event: Event,
         connection: Invocation,
     ) -> BoxFuture<'static, Result<(), Failure>> {
-        let callback = match event {
-            Event::Connected => &self.descriptor().connected,
-            Event::Reconnected => &self.descriptor().reconnected,
-            Event::Disconnected(_) => &self.descriptor().disconnected,
-        };
-        match callback {
+        match self.own_callback(event) {
             Some(callback) => callback(connection),
             None => Box::pin(std::future::ready(Ok(()))),
         }
+    }
+
+    fn own_callback(&self, event: Event) -> Option<&Callback> {
+        let descriptor = self.descriptor();
+        let callback = match event {
+            Event::Connected => &descriptor.connected,
+            Event::Reconnected => &descriptor.reconnected,
+            Event::Disconnected(_) => &descriptor.disconnected,
+        };
+        callback.as_ref()
     }
 
     pub(crate) fn rejoining_groups(&self, request: &Request, groups: Vec<GroupName>) -> Vec<GroupName> {
@@ -199,6 +209,24 @@ mod tests {
         let mut descriptor = HubDescriptor::new(Name::Implicit("ChatHub"), Outgoing::Protected);
         methods.into_iter().for_each(|method| descriptor.method(method));
         HubEntry::new(HubName::parse("ChatHub").unwrap(), Arc::new(descriptor), Arc::default())
+    }
+
+    #[test]
+    fn a_hub_without_callbacks_and_modules_listens_to_nothing() {
+        #[derive(Debug)]
+        struct Module;
+        impl crate::hub::pipeline::PipelineModule for Module {}
+
+        let events = [Event::Connected, Event::Reconnected];
+        assert!(events.into_iter().all(|event| !entry(vec![]).listens(event)));
+        let pipeline = Pipeline { modules: vec![Arc::new(Module)], ..Pipeline::default() };
+        let watched = entry(vec![]).within(&Arc::new(pipeline));
+        assert!(events.into_iter().all(|event| watched.listens(event)));
+
+        let mut descriptor = HubDescriptor::new(Name::Implicit("ChatHub"), Outgoing::Protected);
+        descriptor.connected(|_| async { Ok(()) });
+        let hub = HubEntry::new(HubName::parse("ChatHub").unwrap(), Arc::new(descriptor), Arc::default());
+        assert_eq!(events.map(|event| hub.listens(event)), [true, false]);
     }
 
     fn overloads() -> HubEntry {
