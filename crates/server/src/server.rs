@@ -355,8 +355,10 @@ impl Core {
             tokio::spawn(run_heartbeat(Arc::downgrade(self)));
             Handle::current()
         });
-        if let Some(record) = self.registry.find(id).filter(|record| record.is_forgotten()) {
-            self.forget(&record);
+        match self.registry.find(id) {
+            Some(record) if record.is_forgotten() => self.forget(&record),
+            Some(record) => return record,
+            None => {}
         }
         self.registry.find_or_create(id, || {
             self.counters.connections_current.increment();

@@ -8,8 +8,8 @@
 //! one hash look-up here, because it is not done: the key comes up at its old time, its owner looks, finds
 //! nothing due, and schedules the time that is true by then.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeSet, HashMap, hash_map::RandomState};
+use std::hash::{BuildHasher, Hash};
 use std::time::Instant;
 
 /// Keys and when to look at them.
@@ -29,15 +29,16 @@ use std::time::Instant;
 /// assert_eq!(heartbeat.pop_due(start + Duration::from_secs(7)).collect::<Vec<_>>(), ["bob"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Heartbeat<K> {
+pub struct Heartbeat<K, S = RandomState> {
     // Invariant: `queue` holds exactly the pairs of `booked`.
     queue: BTreeSet<(Instant, K)>,
-    booked: HashMap<K, Instant>,
+    booked: HashMap<K, Instant, S>,
 }
 
-impl<K> Default for Heartbeat<K> {
+/// With a hash of the caller's choice, which may be a quick one if nobody else chooses the keys.
+impl<K, S: Default> Default for Heartbeat<K, S> {
     fn default() -> Self {
-        Self { queue: BTreeSet::new(), booked: HashMap::new() }
+        Self { queue: BTreeSet::new(), booked: HashMap::default() }
     }
 }
 
@@ -47,7 +48,9 @@ impl<K: Copy + Ord + Hash> Heartbeat<K> {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
+impl<K: Copy + Ord + Hash, S: BuildHasher> Heartbeat<K, S> {
     /// Asks that `key` comes up at `at`. If it is already to come up earlier than that it stays so, and
     /// whoever takes it then has to look again at what is due.
     pub fn schedule(&mut self, key: K, at: Instant) {

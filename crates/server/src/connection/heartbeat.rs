@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hashbrown::DefaultHashBuilder;
 use heliostat_proto::{connection::Heartbeat, id::ConnectionId};
 use tokio::sync::Notify;
 
@@ -19,7 +20,8 @@ const COLLECT_EVERY: Duration = Duration::from_secs(5);
 /// Deadlines of all connections and the task that watches them.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatTask {
-    deadlines: Mutex<Heartbeat<ConnectionId>>,
+    /// No peer chooses an id, so a quick hash will do.
+    deadlines: Mutex<Heartbeat<ConnectionId, DefaultHashBuilder>>,
     earlier: Notify,
 }
 

@@ -6,7 +6,7 @@ use heliostat_proto::connection::{ServerConnection, Stage, State as MachineState
 
 use super::{
     Record,
-    record::{Epitaph, State, written_at},
+    record::{Epitaph, State, Whose, written_at},
 };
 use crate::{
     inspection::{ConnectionInfo, ConnectionState},
@@ -31,15 +31,14 @@ impl Record {
         let shown = shown(core, &state.machine)?;
         let carried = carried(core, &state);
         let transport = state.transport();
-        let owned = match (&state.owner, &state.epitaph) {
-            (Some(owner), _) => {
+        let owned = match &state.whose {
+            Whose::Living(owner) => {
                 let owner = owner.clone();
                 // The application's own code, so not under the lock.
                 drop(state);
                 Some(Epitaph::of(core, &owner))
             }
-            (None, Some(epitaph)) => Some(Epitaph::clone(epitaph)),
-            (None, None) => None,
+            Whose::Nobody(epitaph) => epitaph.as_deref().cloned(),
         };
         let heard_at = self.traffic.heard_at(core);
         Some(ConnectionInfo {

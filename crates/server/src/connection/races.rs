@@ -247,7 +247,7 @@ async fn a_tombstone_says_whose_connection_it_was_and_keeps_no_request() {
     let stage = Stage::new(&server.core, 1);
     stage.open(Opening::ConnectDelayed);
     stage.start();
-    let owner = stage.record.lock().owner.clone().unwrap();
+    let owner = stage.record.lock().owner().cloned().unwrap();
     stage.hear(Input::Aborted);
     stage.lose();
     assert_eq!(stage.story().await, ["connected", "disconnected"]);

@@ -44,6 +44,9 @@ use crate::{
 /// What a client reads when it is told to stop and nothing else was said.
 const FAREWELL: &str = "the server has ended this connection";
 
+/// The time of a look that nobody has booked.
+const NEVER: u64 = u64::MAX;
+
 /// A SignalR connection on this server. Lives until its tombstone is forgotten.
 pub(crate) struct Record {
     pub(crate) id: ConnectionId,
@@ -70,10 +73,9 @@ pub(super) struct State {
     next_link: u64,
     /// Up to when the machine knows of the link's writing and hearing.
     told: Option<(Instant, Instant)>,
-    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none. Nobody's when all is over.
-    pub(super) owner: Option<Owner>,
-    /// What is still known of the owner then.
-    pub(super) epitaph: Option<Box<Epitaph>>,
+    /// When the heartbeat looks at this record next, if nothing comes before: in nanoseconds after its beginning.
+    booked: u64,
+    pub(super) whose: Whose,
     history: History,
 }
 
@@ -114,13 +116,28 @@ impl State {
 
     /// Who owns a connection that is over.
     fn ended_owner(&self) -> Option<Owner> {
-        self.owner.as_ref().filter(|_| self.machine.admits() != Welcome::Welcome).cloned()
+        self.owner().filter(|_| self.machine.admits() != Welcome::Welcome).cloned()
+    }
+
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        match &self.whose {
+            Whose::Living(owner) => Some(owner),
+            Whose::Nobody(_) => None,
+        }
     }
 
     /// Does something to this transport connection, if it is still the one. Says whether it is.
     fn with_link(&self, id: LinkId, act: impl FnOnce(&Link)) -> bool {
         self.link.as_deref().filter(|link| link.id == id).map(act).is_some()
     }
+}
+
+/// Whose connection it is.
+pub(super) enum Whose {
+    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
+    Living(Owner),
+    /// Nobody's: nothing has come yet, or all is over.
+    Nobody(Option<Box<Epitaph>>),
 }
 
 /// A request whose callbacks run, and where it came in.
@@ -174,8 +191,8 @@ impl Record {
             left: None,
             next_link: 1,
             told: None,
-            owner: None,
-            epitaph: None,
+            booked: NEVER,
+            whose: Whose::Nobody(None),
             history: History::default(),
         };
         Arc::new(Self {
@@ -205,7 +222,7 @@ impl Record {
         let id = LinkId::new(state.next_link);
         state.next_link += 1;
         let link = build(id);
-        state.owner = Some(arrival.owner);
+        state.whose = Whose::Living(arrival.owner);
         let replaced = state.link.replace(Arc::clone(&link));
         state.left = None;
         state.told = Some((link.written_at(), link.heard_at()));
@@ -316,26 +333,25 @@ impl Record {
     /// Its user, as far as its requests say.
     pub(crate) fn user(&self, core: &Core) -> Option<UserId> {
         let state = self.lock();
-        match (&state.owner, &state.epitaph) {
-            (Some(owner), _) => {
+        match &state.whose {
+            Whose::Living(owner) => {
                 let request = Arc::clone(&owner.request);
                 // The application's own code, so not under the lock.
                 drop(state);
                 core.user_id(&request)
             }
-            (None, Some(epitaph)) => epitaph.user.clone(),
-            (None, None) => None,
+            Whose::Nobody(epitaph) => epitaph.as_ref().and_then(|epitaph| epitaph.user.clone()),
         }
     }
 
     /// `/start` came. Its callbacks see that request.
     pub(crate) fn start(self: &Arc<Self>, core: &Arc<Core>, owner: Owner) {
         let mut state = self.lock();
-        let receiving = state.owner.replace(owner);
+        let receiving = std::mem::replace(&mut state.whose, Whose::Living(owner));
         let endings = self.step(core, &mut state, Input::Started, core.now());
         // Disconnected sees the receive request, if there is one (spec 7.9).
-        if receiving.is_some() {
-            state.owner = receiving;
+        if !matches!(receiving, Whose::Nobody(None)) {
+            state.whose = receiving;
         }
         let (link, ended) = (state.link.clone(), state.ended_owner());
         drop(state);
@@ -356,6 +372,7 @@ impl Record {
     /// machine is told, in the order of those times, and of each time once.
     pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
         let mut state = self.lock();
+        state.booked = NEVER;
         if let Some(link) = state.link.clone() {
             let (wrote, heard) = (link.written_at(), link.listen());
             let told = state.told.replace((wrote, heard));
@@ -388,12 +405,9 @@ impl Record {
     /// What only a connection that lives needs does not wait for the end of its tombstone.
     fn bury(&self, core: &Core, owner: Option<Owner>) {
         let Some(owner) = owner else { return };
-        let epitaph = Box::new(Epitaph::of(core, &owner));
-        let mut state = self.lock();
-        state.epitaph = Some(epitaph);
-        // Dropped after the lock.
-        let _owner = state.owner.take();
-        drop(state);
+        let epitaph = Whose::Nobody(Some(Box::new(Epitaph::of(core, &owner))));
+        // What it was is dropped after the lock.
+        let _owner = std::mem::replace(&mut self.lock().whose, epitaph);
     }
 
     /// Asks the machine, and makes sure that it is asked again in time.
@@ -405,7 +419,11 @@ impl Record {
         now: Instant,
     ) -> Vec<(LinkId, Ending)> {
         let endings = self.decide(core, state, input, now);
-        if let Some(at) = state.machine.poll_timeout() {
+        // Most deadlines only move to later: then it looks at the old time, finds nothing due, and is told of the new one.
+        let Some(at) = state.machine.poll_timeout() else { return endings };
+        let offset = u64::try_from(at.saturating_duration_since(self.began).as_nanos()).unwrap_or(NEVER);
+        if offset < state.booked {
+            state.booked = offset;
             core.heartbeat.schedule(self.id, at);
         }
         endings
@@ -458,7 +476,7 @@ impl Record {
     fn raise_connected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.connections_connected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
-        if let Some(owner) = &state.owner {
+        if let Some(owner) = state.owner() {
             match owner.admission.connected(self.context(core, &owner.request)) {
                 Some(work) => self.callbacks.push(Callback::Connected(work)),
                 None => self.callbacks.skip_connected(),
@@ -469,10 +487,9 @@ impl Record {
     fn raise_reconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.connections_reconnected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
-        if let Some(owner) = &state.owner {
-            if let Some(work) = owner.admission.reconnected(self.context(core, &owner.request)) {
-                self.callbacks.push(Callback::Other(work));
-            }
+        let work = |owner: &Owner| owner.admission.reconnected(self.context(core, &owner.request));
+        if let Some(work) = state.owner().and_then(work) {
+            self.callbacks.push(Callback::Other(work));
         }
     }
 
@@ -480,10 +497,9 @@ impl Record {
         core.counters.connections_disconnected.increment();
         tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
         self.ended.cancel();
-        if let Some(owner) = &state.owner {
-            if let Some(work) = owner.admission.disconnected(self.context(core, &owner.request), reason) {
-                self.callbacks.push(Callback::Other(work));
-            }
+        let work = |owner: &Owner| owner.admission.disconnected(self.context(core, &owner.request), reason);
+        if let Some(work) = state.owner().and_then(work) {
+            self.callbacks.push(Callback::Other(work));
         }
         // The original keeps no tombstone: a client that comes back is a stranger that reconnects.
         if reason == Reason::TimedOut && core.settings.late_return == LateReturn::Continue {

@@ -1,10 +1,11 @@
 //! Connection id → SignalR connection, for every connection that this server knows, and for a while those that ended.
 
 use std::{
-    collections::HashMap,
+    hash::BuildHasher,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use hashbrown::{DefaultHashBuilder, HashMap};
 use heliostat_proto::id::ConnectionId;
 
 use super::Record;
@@ -12,15 +13,23 @@ use super::Record;
 /// Connections come and go on every core at once; a lock per shard keeps them out of each other's way.
 const SHARDS: usize = 64;
 
+/// Ids are random and come out of sealed tokens, so no peer chooses them, and a quick hash will do.
+type Records = HashMap<ConnectionId, Arc<Record>>;
+
 /// All records of one server.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    shards: Vec<Mutex<HashMap<ConnectionId, Arc<Record>>>>,
+    shards: Vec<Mutex<Records>>,
+    /// Which shard. Another hash than that of the shards' own tables, or each would fill only one place in [`SHARDS`].
+    hashes: DefaultHashBuilder,
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hashes: DefaultHashBuilder::default(),
+        }
     }
 }
 
@@ -47,20 +56,14 @@ impl Registry {
 
     /// Everyone at this moment. Takes one shard at a time.
     pub(crate) fn all(&self) -> Vec<Arc<Record>> {
-        let lock = |shard: &Mutex<HashMap<ConnectionId, Arc<Record>>>| -> Vec<_> {
+        let lock = |shard: &Mutex<Records>| -> Vec<_> {
             shard.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
         };
         self.shards.iter().flat_map(lock).collect()
     }
 
-    fn with<T>(
-        &self,
-        id: ConnectionId,
-        work: impl FnOnce(&mut HashMap<ConnectionId, Arc<Record>>) -> T,
-    ) -> T {
-        use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(id);
-        let index = usize::try_from(hash % SHARDS as u64).unwrap_or_default();
+    fn with<T>(&self, id: ConnectionId, work: impl FnOnce(&mut Records) -> T) -> T {
+        let index = usize::try_from(self.hashes.hash_one(id) % SHARDS as u64).unwrap_or_default();
         #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
         let mut records = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut records)
