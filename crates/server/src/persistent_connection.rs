@@ -5,7 +5,7 @@
 use std::{any::type_name, fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use heliostat_proto::{
     connection::Reason,
     id::ConnectionId,
@@ -339,18 +339,18 @@ impl<C: PersistentConnection> PersistentApplication<C> {
 }
 
 impl<C: PersistentConnection> Application for PersistentApplication<C> {
-    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>> {
-        async move {
-            match self.connection.authorize(&request).await {
+    fn admit(&self, request: Arc<Request>) -> Begun<Result<Arc<dyn Admission>, Refusal>> {
+        let connection = Arc::clone(&self.connection);
+        let asked = async move {
+            match connection.authorize(&request).await {
                 Access::Denied => Err(Refusal::NotAuthorized),
                 Access::Allowed => {
-                    let admission: Arc<dyn Admission> =
-                        Arc::new(PersistentAdmission { connection: Arc::clone(&self.connection), request });
+                    let admission: Arc<dyn Admission> = Arc::new(PersistentAdmission { connection, request });
                     Ok(admission)
                 }
             }
-        }
-        .boxed()
+        };
+        Begun::Waits(asked.boxed())
     }
 
     fn group_prefix(&self) -> &'static str {

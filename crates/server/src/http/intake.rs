@@ -1,6 +1,5 @@
 //! An HTTP request becomes a [`Request`]: lenient where official clients are careless, strict about sizes.
 
-use bytes::Bytes;
 use heliostat_proto::{
     parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
 };
@@ -20,34 +19,26 @@ const FORM_BESIDES_MESSAGE: usize = 64 * 1024;
 /// `%XX` for every byte.
 const FORM_ENCODING: usize = 3;
 
-/// Reads the whole request. The body is a form, whatever its content type says (spec 2.3).
-pub(crate) async fn take_in<B>(parts: Parts, body: B, settings: &Settings) -> Result<Request, Box<Answer>>
-where
-    B: Body<Data: Send> + Send,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let form = if body.is_end_stream() {
-        Parameters::default()
-    } else {
-        Parameters::from_form(&collect(body, settings.max_incoming_message).await?)
-    };
+/// The request as far as its head says.
+pub(crate) fn without_body(parts: Parts, settings: &Settings) -> Request {
     let query = Parameters::from_query(parts.uri.query().unwrap_or_default());
     let transport = query.get("transport").and_then(|name| TransportKind::parse(name).ok());
     let protocol_version =
         ProtocolVersion::resolve(query.get("clientProtocol"), settings.highest_protocol_version);
-    Ok(Request {
+    Request {
         method: parts.method,
         path: parts.uri.path().into(),
         headers: Headers::pack(&parts.headers),
         extensions: parts.extensions,
         query,
-        form,
+        form: Parameters::default(),
         transport,
         protocol_version,
-    })
+    }
 }
 
-async fn collect<B>(body: B, max_message: Option<usize>) -> Result<Bytes, Box<Answer>>
+/// Reads the body as a form.
+pub(crate) async fn form<B>(body: B, max_message: Option<usize>) -> Result<Parameters, Box<Answer>>
 where
     B: Body,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -55,7 +46,7 @@ where
     let limit =
         max_message.map_or(usize::MAX, |max| max.saturating_mul(FORM_ENCODING) + FORM_BESIDES_MESSAGE);
     match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
+        Ok(collected) => Ok(Parameters::from_form(&collected.to_bytes())),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Box::new(too_large(max_message.unwrap_or(limit))))
         }

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     application::Admission,
+    begun::Begun,
     connection::{Arrival, Outcome, Owner, Record},
     protect::GroupsToken,
     server::{Core, Endpoint},
@@ -46,31 +47,39 @@ pub(crate) struct Receive<'a> {
 }
 
 impl Receive<'_> {
-    /// Opens the transport connection and answers with it.
-    pub(crate) async fn serve(self) -> Answer {
+    /// Opens the transport connection and answers with it, old clients not before they are connected.
+    pub(crate) fn serve(self) -> Begun<Answer> {
+        match self.open() {
+            Ok(begun) => begun,
+            Err(answer) => Begun::Done(answer),
+        }
+    }
+
+    #[expect(
+        clippy::result_large_err,
+        reason = "it is no rarer than the other, and comes out of here at once"
+    )]
+    fn open(self) -> Result<Begun<Answer>, Answer> {
         let core = self.core;
         if core.stopping.is_cancelled() || core.refuses(self.id) {
-            return shutting_down();
+            return Err(shutting_down());
         }
-        let framing = match self.framing() {
-            Ok(framing) => framing,
-            Err(answer) => return *answer,
-        };
+        let framing = self.framing().map_err(|answer| *answer)?;
         if self.kind == TransportKind::WebSockets && self.upgrade.is_none() {
-            return refusal(
+            return Err(refusal(
                 StatusCode::BAD_REQUEST,
                 "this is not a WebSocket request: it asks for no upgrade",
-            );
+            ));
         }
         let start = match core.bus.start_from(self.request.query_or_form("messageId")) {
             Ok(start) => start,
             // Another server's cursor is news, not a mistake (CP-051).
             Err(CursorError::Foreign) => heliostat_bus::Start::Unknown,
-            Err(error) => return refusal(StatusCode::BAD_REQUEST, format!("messageId: {error}")),
+            Err(error) => return Err(refusal(StatusCode::BAD_REQUEST, format!("messageId: {error}"))),
         };
         let record = core.record(self.id);
         if record.is_over() {
-            return self.stop(&record, &framing);
+            return Err(self.stop(&record, &framing));
         }
         record.traffic.heard(core);
         let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
@@ -98,8 +107,8 @@ impl Receive<'_> {
         };
         let opened = record.open(core, arrival, |link| Link::new(core, &record, link, seed, start));
         match opened {
-            Some(link) => self.carry(link, opening, &record).await,
-            None => self.stop(&record, &framing),
+            Some(link) => Ok(self.carry(link, opening, record)),
+            None => Err(self.stop(&record, &framing)),
         }
     }
 
@@ -133,24 +142,27 @@ impl Receive<'_> {
         })
     }
 
-    async fn carry(self, link: Arc<Link>, opening: Opening, record: &Arc<Record>) -> Answer {
+    fn carry(self, link: Arc<Link>, opening: Opening, record: Arc<Record>) -> Begun<Answer> {
         if opening == Opening::ConnectDelayed {
             link.publish_initialize();
         }
         if let Some(upgrade) = self.upgrade.filter(|_| self.kind == TransportKind::WebSockets) {
-            return upgrade.switch(Passage::to_link(link, opening));
+            return Begun::Done(upgrade.switch(Passage::to_link(link, opening)));
         }
         let (callback, kind) = (self.callback, self.kind);
         // From here on, dropping the body (because the client went away) ends the transport connection.
         let body = ResponseBody::stream(Arc::clone(&link), prompt(opening));
-        if opening == Opening::ConnectAtOnce {
-            // These clients take the first byte for the start (D-6); the answer waits for `connected`.
+        if opening != Opening::ConnectAtOnce {
+            return Begun::Done(stream_answer(kind, callback.as_ref(), body));
+        }
+        // These clients take the first byte for the start (D-6); the answer waits for `connected`.
+        Begun::Waits(Box::pin(async move {
             if record.callbacks.connected().await == Outcome::Failed {
                 return bare(StatusCode::INTERNAL_SERVER_ERROR);
             }
             link.publish_initialize();
-        }
-        stream_answer(kind, callback.as_ref(), body)
+            stream_answer(kind, callback.as_ref(), body)
+        }))
     }
 
     /// The connection is over and the client does not know: D-1.

@@ -14,14 +14,14 @@ use heliostat_proto::{
     route::{self, Command},
     transport_kind::TransportKind,
 };
-use http::{StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, request::Parts};
 use http_body::Body;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, json, refusal},
     cross_origin::{self, CrossOrigin},
-    intake::{take_in, too_large},
+    intake::{form, too_large, without_body},
     negotiate::Question,
     receive::{Receive, shutting_down},
     request::Request,
@@ -65,11 +65,11 @@ impl HeliostatService {
         self.endpoint(path).is_some()
     }
 
-    fn endpoint(&self, path: &str) -> Option<&Endpoint> {
-        match self.nested {
-            Some(index) => self.server.endpoints.get(index),
-            None => self.server.endpoints.iter().find(|endpoint| below(&endpoint.path, path).is_some()),
-        }
+    /// Which endpoint, by its place.
+    fn endpoint(&self, path: &str) -> Option<usize> {
+        self.nested.or_else(|| {
+            self.server.endpoints.iter().position(|endpoint| below(&endpoint.path, path).is_some())
+        })
     }
 }
 
@@ -93,77 +93,134 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let service = self.clone();
-        Box::pin(async move { Ok(service.serve(request).await) })
+        let (parts, body) = request.into_parts();
+        match self.arrive(parts) {
+            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok(*answer))),
+            Arrived::Asks(exchange) => Box::pin(async move { Ok(exchange.serve(body).await) }),
+        }
     }
 }
 
-impl HeliostatService {
-    async fn serve<B>(&self, request: http::Request<B>) -> Answer
-    where
-        B: Body<Data: Send> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let (parts, body) = request.into_parts();
-        let Some(endpoint) = self.endpoint(parts.uri.path()) else {
-            return unmapped();
-        };
-        let (allow, mut answer) = match cross_origin::judge(&endpoint.options, &parts.method, &parts.headers)
-        {
-            CrossOrigin::Preflight(answer) => return *answer,
-            CrossOrigin::Foreign => {
-                (None, refusal(StatusCode::FORBIDDEN, "this origin may not connect here"))
-            }
-            CrossOrigin::Serve(allow) => (allow, self.exchange(endpoint, parts, body).await),
-        };
-        if answer.status().is_client_error() || answer.status().is_server_error() {
-            self.server.core.counters.requests_refused_total.increment();
-            tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = answer.status().as_u16(), "a request was refused");
-        }
-        if let Some(origin) = allow {
-            cross_origin::allow(&mut answer, origin);
-        }
-        answer
-    }
+/// What becomes of a request before its body is read.
+enum Arrived {
+    Answered(Box<Answer>),
+    Asks(Exchange),
+}
 
-    async fn exchange<B>(&self, endpoint: &Endpoint, mut parts: Parts, body: B) -> Answer
-    where
-        B: Body<Data: Send> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
+impl HeliostatService {
+    fn arrive(&self, mut parts: Parts) -> Arrived {
+        let Some(endpoint) = self.endpoint(parts.uri.path()) else {
+            return Arrived::Answered(Box::new(unmapped()));
+        };
+        let endpoints = &self.server.endpoints;
+        let Some(Endpoint { options, .. }) = endpoints.get(endpoint) else {
+            return Arrived::Answered(Box::new(unmapped()));
+        };
+        let allow = match cross_origin::judge(options, &parts.method, &parts.headers) {
+            CrossOrigin::Preflight(answer) => return Arrived::Answered(answer),
+            CrossOrigin::Foreign => {
+                let answer = refusal(StatusCode::FORBIDDEN, "this origin may not connect here");
+                return Arrived::Answered(Box::new(seen_off(&self.server, answer)));
+            }
+            CrossOrigin::Serve(allow) => allow.map(Box::new),
+        };
         let upgrade = Upgrade::take(&mut parts);
         if parts.extensions.is_empty() {
             // An empty map keeps the room of what was taken out, for as long as the connection lives.
             parts.extensions = http::Extensions::new();
         }
-        let request = match take_in(parts, body, &self.server.core.settings).await {
-            Ok(request) => Arc::new(request),
-            Err(answer) => return *answer,
+        let request = Arc::new(without_body(parts, &self.server.core.settings));
+        Arrived::Asks(Exchange { service: self.clone(), endpoint, allow, upgrade, request })
+    }
+}
+
+/// A request that is to be answered. It lives in the future of the answer, of which there is one per request, so it is small.
+struct Exchange {
+    service: HeliostatService,
+    /// Its place among the server's endpoints.
+    endpoint: usize,
+    /// The origin that may read the answer.
+    allow: Option<Box<HeaderValue>>,
+    upgrade: Option<Upgrade>,
+    /// Nobody else has it until it is whole.
+    request: Arc<Request>,
+}
+
+impl Exchange {
+    async fn serve<B>(mut self, body: B) -> Answer
+    where
+        B: Body<Data: Send> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let answer = match self.read(body).await {
+            Ok(()) => self.answer().await,
+            Err(answer) => *answer,
         };
-        let callback = match callback(endpoint, &request) {
+        let mut answer = seen_off(&self.service.server, answer);
+        if let Some(origin) = self.allow {
+            cross_origin::allow(&mut answer, *origin);
+        }
+        answer
+    }
+
+    /// The body is a form, whatever its content type says (spec 2.3).
+    async fn read<B>(&mut self, body: B) -> Result<(), Box<Answer>>
+    where
+        B: Body<Data: Send> + Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        if body.is_end_stream() {
+            return Ok(());
+        }
+        let form = form(body, self.service.server.core.settings.max_incoming_message).await?;
+        if let Some(request) = Arc::get_mut(&mut self.request) {
+            request.form = form;
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Answer {
+        let HeliostatService { server, nested } = &self.service;
+        let Some(endpoint) = server.endpoints.get(self.endpoint) else { return unmapped() };
+        let callback = match callback(endpoint, &self.request) {
             Ok(callback) => callback,
             Err(answer) => return *answer,
         };
-        let admission = match endpoint.application.admit(Arc::clone(&request)).await {
+        let admission = match endpoint.application.admit(Arc::clone(&self.request)).end().await {
             Ok(admission) => admission,
-            Err(Refusal::NotAuthorized) if request.user().is_some() => return bare(StatusCode::FORBIDDEN),
-            Err(Refusal::NotAuthorized) => return bare(StatusCode::UNAUTHORIZED),
-            Err(Refusal::Malformed(why)) => return refusal(StatusCode::BAD_REQUEST, why),
-            Err(Refusal::UnknownHub(why)) => {
-                self.server.core.counters.resolution_error();
-                return refusal(StatusCode::BAD_REQUEST, why);
-            }
+            Err(refused) => return not_admitted(server, &self.request, refused),
         };
         let visit = Visit {
-            server: &self.server,
+            server,
             endpoint,
-            stripped: self.nested.map(|_| &*endpoint.path),
+            stripped: nested.map(|_| &*endpoint.path),
             callback,
             admission,
-            request,
+            request: Arc::clone(&self.request),
         };
-        visit.serve(upgrade).await
+        visit.serve(&mut self.upgrade).await
     }
+}
+
+fn not_admitted(server: &Server, request: &Request, why: Refusal) -> Answer {
+    match why {
+        Refusal::NotAuthorized if request.user().is_some() => bare(StatusCode::FORBIDDEN),
+        Refusal::NotAuthorized => bare(StatusCode::UNAUTHORIZED),
+        Refusal::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
+        Refusal::UnknownHub(why) => {
+            server.core.counters.resolution_error();
+            refusal(StatusCode::BAD_REQUEST, why)
+        }
+    }
+}
+
+/// An answer on its way out: refusals are counted.
+fn seen_off(server: &Server, answer: Answer) -> Answer {
+    if answer.status().is_client_error() || answer.status().is_server_error() {
+        server.core.counters.requests_refused_total.increment();
+        tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = answer.status().as_u16(), "a request was refused");
+    }
+    answer
 }
 
 /// No endpoint here: the host's affair, so none of our headers.
@@ -200,7 +257,7 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn serve(self, upgrade: Option<Upgrade>) -> Answer {
+    async fn serve(&self, upgrade: &mut Option<Upgrade>) -> Answer {
         let core = &self.server.core;
         let command = Command::of(self.request.path());
         match command {
@@ -247,15 +304,15 @@ impl Visit<'_> {
                 let receive = Receive {
                     core,
                     endpoint: self.endpoint,
-                    admission: self.admission,
-                    request: self.request,
+                    admission: Arc::clone(&self.admission),
+                    request: Arc::clone(&self.request),
                     id: token.id,
                     kind,
                     command,
-                    callback: self.callback,
-                    upgrade,
+                    callback: self.callback.clone(),
+                    upgrade: upgrade.take(),
                 };
-                receive.serve().await
+                receive.serve().end().await
             }
         }
     }
@@ -309,7 +366,7 @@ impl Visit<'_> {
     }
 
     /// Spec 5.6: the answer waits for `connected`.
-    async fn start(self, token: &ConnectionToken) -> Answer {
+    async fn start(&self, token: &ConnectionToken) -> Answer {
         let core = &self.server.core;
         if core.stopping.is_cancelled() || core.refuses(token.id) {
             return shutting_down();
@@ -334,7 +391,7 @@ impl Visit<'_> {
     }
 
     /// Spec 2.6: answered at once, whether anybody is there or not.
-    fn abort(self, token: &ConnectionToken) -> Answer {
+    fn abort(&self, token: &ConnectionToken) -> Answer {
         let core = &self.server.core;
         if let Some(record) = core.registry.find(token.id) {
             record.handle(core, heliostat_proto::connection::Input::Aborted);
@@ -343,7 +400,7 @@ impl Visit<'_> {
     }
 
     /// Spec 6.6: may land on any server, whether or not it holds the receive request.
-    async fn send(self, token: &ConnectionToken, kind: TransportKind) -> Answer {
+    async fn send(&self, token: &ConnectionToken, kind: TransportKind) -> Answer {
         let core = &self.server.core;
         if core.stopping.is_cancelled() {
             return shutting_down();
@@ -415,5 +472,20 @@ impl Visit<'_> {
                 bare(StatusCode::INTERNAL_SERVER_ERROR)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// There is one per request, and the system's allocator has pieces of up to 1,032 bytes at hand.
+    #[test]
+    fn the_future_of_an_answer_is_small() {
+        let service = Server::builder().build().unwrap().service();
+        let (parts, ()) = http::Request::get("/signalr/ping").body(()).unwrap().into_parts();
+        let Arrived::Asks(exchange) = service.arrive(parts) else { panic!("nothing speaks against it") };
+        let future = exchange.serve(http_body_util::Full::new(bytes::Bytes::new()));
+        assert!(size_of_val(&future) < 960, "{} bytes", size_of_val(&future));
     }
 }

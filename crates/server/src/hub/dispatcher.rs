@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use heliostat_proto::{
     classic::HubInvocation,
     connection::Reason,
@@ -82,9 +82,9 @@ impl HubApplication {
 }
 
 impl Application for HubApplication {
-    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>> {
+    fn admit(&self, request: Arc<Request>) -> Begun<Result<Arc<dyn Admission>, Refusal>> {
         // A rule that panics lets nobody in.
-        Box::pin(async move { guard_now(|| self.judge(request)).unwrap_or(Err(Refusal::NotAuthorized)) })
+        Begun::Done(guard_now(|| self.judge(request)).unwrap_or(Err(Refusal::NotAuthorized)))
     }
 
     fn group_prefix(&self) -> &'static str {
