@@ -6,6 +6,7 @@ use std::{any::type_name, fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use heliostat_bus::TopicName;
 use heliostat_proto::{
     connection::Reason,
     id::ConnectionId,
@@ -381,8 +382,8 @@ impl<C: PersistentConnection> PersistentAdmission<C> {
 }
 
 impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
-    fn topics(&self, _: Option<&UserId>) -> Vec<String> {
-        vec![broadcast_topic(type_name::<C>())]
+    fn topics(&self, _: Option<&UserId>) -> Vec<TopicName> {
+        vec![broadcast_topic(type_name::<C>()).into()]
     }
 
     fn hears(&self, _: &HubName) -> bool {

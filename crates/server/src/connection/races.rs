@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use heliostat_bus::Start;
+use heliostat_bus::{Start, TopicName};
 use heliostat_proto::{
     connection::{Input, Opening, Reason},
     id::ConnectionId,
@@ -69,7 +69,7 @@ impl Admission for Present {
         true
     }
 
-    fn topics(&self, _: Option<&UserId>) -> Vec<String> {
+    fn topics(&self, _: Option<&UserId>) -> Vec<TopicName> {
         Vec::new()
     }
 

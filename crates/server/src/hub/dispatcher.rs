@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use heliostat_bus::TopicName;
 use heliostat_proto::{
     classic::HubInvocation,
     connection::Reason,
@@ -31,6 +32,9 @@ use crate::{
     },
 };
 
+/// The topics of one hub, and the connection's own.
+const ROOM_FOR_TOPICS: usize = 3;
+
 /// All hubs of a server, at one endpoint.
 #[derive(Debug)]
 pub(crate) struct HubApplication {
@@ -45,7 +49,33 @@ struct HubAdmission {
     registry: Arc<HubRegistry>,
     detailed_errors: DetailedErrors,
     request: Arc<Request>,
-    hubs: Vec<HubEntry>,
+    hubs: Listed,
+}
+
+/// The hubs of a list. Most clients list one, so the first needs no memory of its own.
+#[derive(Debug)]
+struct Listed {
+    first: Option<HubEntry>,
+    others: Vec<HubEntry>,
+}
+
+impl Listed {
+    fn iter(&self) -> impl Iterator<Item = &HubEntry> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
+impl From<HubEntry> for Listed {
+    fn from(hub: HubEntry) -> Self {
+        Self { first: Some(hub), others: Vec::new() }
+    }
+}
+
+impl FromIterator<HubEntry> for Listed {
+    fn from_iter<T: IntoIterator<Item = HubEntry>>(hubs: T) -> Self {
+        let mut hubs = hubs.into_iter();
+        Self { first: hubs.next(), others: hubs.collect() }
+    }
 }
 
 impl HubApplication {
@@ -58,26 +88,32 @@ impl HubApplication {
     }
 
     fn judge(&self, request: Arc<Request>) -> Result<Arc<dyn Admission>, Refusal> {
-        let listed = connection_data::parse(request.query("connectionData"))
-            .map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let mut hubs = Vec::with_capacity(listed.len());
-        for name in &listed {
-            hubs.push(self.resolve(name)?);
-        }
-        // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
-        hubs.retain(|hub| hub.may_connect(&request));
-        if hubs.is_empty() && !listed.is_empty() {
-            return Err(Refusal::NotAuthorized);
-        }
+        let hubs = self.listed(&request)?;
         let (registry, detailed_errors) = (Arc::clone(&self.registry), self.detailed_errors);
         Ok(Arc::new(HubAdmission { registry, detailed_errors, request, hubs }))
     }
 
-    fn resolve(&self, name: &HubName) -> Result<HubEntry, Refusal> {
+    /// The hubs that the request lists and may hear.
+    fn listed(&self, request: &Request) -> Result<Listed, Refusal> {
+        let (list, may_connect) =
+            (request.query("connectionData"), |hub: &HubEntry| hub.may_connect(request));
+        if let Some(name) = connection_data::only_hub(list) {
+            let hub = self.resolve(name)?;
+            return if may_connect(&hub) { Ok(hub.into()) } else { Err(Refusal::NotAuthorized) };
+        }
+        let listed = connection_data::parse(list).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let known = listed.iter().map(|name| self.resolve(name.as_str()));
+        // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
+        let known: Vec<_> = known.collect::<Result<_, _>>()?;
+        let hubs: Listed = known.into_iter().filter(may_connect).collect();
+        if hubs.first.is_none() && !listed.is_empty() { Err(Refusal::NotAuthorized) } else { Ok(hubs) }
+    }
+
+    fn resolve(&self, name: &str) -> Result<HubEntry, Refusal> {
         let unknown = || {
             Refusal::UnknownHub(format!("connectionData names the hub '{name}', which does not exist here"))
         };
-        self.registry.find(name.as_str()).ok_or_else(unknown)
+        self.registry.find(name).ok_or_else(unknown)
     }
 }
 
@@ -116,12 +152,13 @@ fn proxy(hub: &HubEntry) -> ProxyHub {
 }
 
 impl Admission for HubAdmission {
-    fn topics(&self, user: Option<&UserId>) -> Vec<String> {
-        let signals = [Some(Signal::Everyone), user.map(|user| Signal::User(user.as_str()))];
-        let topics = |hub: &HubEntry| {
-            signals.into_iter().flatten().map(|signal| signal.address(hub.name()).topic).collect::<Vec<_>>()
-        };
-        self.hubs.iter().flat_map(topics).collect()
+    fn topics(&self, user: Option<&UserId>) -> Vec<TopicName> {
+        let mut topics = Vec::with_capacity(ROOM_FOR_TOPICS);
+        for hub in self.hubs.iter() {
+            topics.push(hub.everyone().clone());
+            topics.extend(user.map(|user| Signal::User(user.as_str()).address(hub.name()).topic.into()));
+        }
+        topics
     }
 
     fn hears(&self, hub: &HubName) -> bool {

@@ -154,8 +154,7 @@ impl Link {
         start: Start,
     ) -> Arc<Self> {
         let user = core.user_id(&seed.request);
-        let mut topics: Vec<TopicName> =
-            seed.admission.topics(user.as_ref()).into_iter().map(TopicName::from).collect();
+        let mut topics = seed.admission.topics(user.as_ref());
         topics.push(TopicName::from(topic::of_connection(seed.connection)));
         topics
             .extend(seed.groups.iter().map(|group| TopicName::from(format!("{}{group}", seed.group_prefix))));
