@@ -84,7 +84,7 @@ impl Context {
     /// Cancelled when the SignalR connection ends.
     pub(crate) fn ended(&self) -> &CancellationToken {
         match &self.holder {
-            Holder::ThisServer(record) => &record.ended,
+            Holder::ThisServer(record) => record.ended.token(),
             Holder::AnotherServer(never) => never,
         }
     }

@@ -77,13 +77,17 @@ impl Outcome {
 }
 
 impl Callbacks {
-    /// Puts a callback behind those that are due already. It runs on its own task.
-    pub(crate) fn push(self: &Arc<Self>, callback: Callback) {
+    /// Puts a callback behind those that are due already to `holder`. It runs on a task of theirs.
+    pub(crate) fn push<H: AsRef<Self> + Send + Sync + 'static>(holder: &Arc<H>, callback: Callback) {
+        let this = H::as_ref(holder);
         if matches!(callback, Callback::Connected(_)) {
-            self.set_outcome(Outcome::Pending);
+            this.set_outcome(Outcome::Pending);
         }
-        match self.line.push(callback) {
-            Turn::Mine => _ = tokio::spawn(Arc::clone(self).run()),
+        match this.line.push(callback) {
+            Turn::Mine => {
+                let holder = Arc::clone(holder);
+                _ = tokio::spawn(async move { H::as_ref(&holder).run().await });
+            }
             Turn::Another => {}
         }
     }
@@ -119,7 +123,7 @@ impl Callbacks {
         self.finished.notify_waiters();
     }
 
-    async fn run(self: Arc<Self>) {
+    async fn run(&self) {
         while let Some(callback) = self.line.next() {
             match callback {
                 Callback::Connected(work) => {
@@ -152,6 +156,12 @@ mod tests {
     use super::*;
     use std::{sync::Mutex, time::Duration};
 
+    impl AsRef<Self> for Callbacks {
+        fn as_ref(&self) -> &Self {
+            self
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn callbacks_run_one_after_the_other_in_their_order() {
         let callbacks = Arc::new(Callbacks::default());
@@ -165,8 +175,8 @@ mod tests {
             }
             .boxed()
         };
-        callbacks.push(Callback::Connected(note("connected", 5)));
-        callbacks.push(Callback::Other(note("reconnected", 0)));
+        Callbacks::push(&callbacks, Callback::Connected(note("connected", 5)));
+        Callbacks::push(&callbacks, Callback::Other(note("reconnected", 0)));
         assert!(callbacks.is_connecting());
         assert_eq!(callbacks.connected().await, Outcome::Succeeded);
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -185,15 +195,18 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_connected_is_its_failure_and_the_next_callback_runs() {
         let callbacks = Arc::new(Callbacks::default());
-        callbacks.push(Callback::Connected(async { panic!("on purpose") }.boxed()));
+        Callbacks::push(&callbacks, Callback::Connected(async { panic!("on purpose") }.boxed()));
         let (done, finished) = tokio::sync::oneshot::channel();
-        callbacks.push(Callback::Other(
-            async move {
-                _ = done.send(());
-                Ok(())
-            }
-            .boxed(),
-        ));
+        Callbacks::push(
+            &callbacks,
+            Callback::Other(
+                async move {
+                    _ = done.send(());
+                    Ok(())
+                }
+                .boxed(),
+            ),
+        );
         assert_eq!(callbacks.connected().await, Outcome::Failed);
         finished.await.unwrap();
     }

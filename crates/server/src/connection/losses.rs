@@ -75,7 +75,7 @@ impl Record {
                     Ok(())
                 }
             };
-            self.callbacks.push(Callback::Other(tell.boxed()));
+            self.call_back(Callback::Other(tell.boxed()));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod dismissal;
+mod ended;
 mod heartbeat;
 mod history;
 mod line;
@@ -16,7 +17,7 @@ mod traffic;
 // `line` takes its lock from here: the real thing in the product, one that loom schedules in tests/races.rs.
 use std::sync;
 
-pub(crate) use callbacks::{Callback, Callbacks, Outcome};
+pub(crate) use callbacks::{Callback, Outcome};
 pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};
 pub(crate) use history::{Event, Happening};
 pub(crate) use losses::Losses;

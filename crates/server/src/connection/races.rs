@@ -201,7 +201,7 @@ impl Stage {
     async fn story(&self) -> Vec<&'static str> {
         let (done, last) = tokio::sync::oneshot::channel();
         let end = async move { done.send(()).map_err(|()| Failure::new("nobody waits")) };
-        self.record.callbacks.push(Callback::Other(end.boxed()));
+        self.record.call_back(Callback::Other(end.boxed()));
         last.await.unwrap();
         self.present.0.heard.lock().unwrap().clone()
     }
@@ -233,7 +233,7 @@ async fn however_ends_and_returns_race_connected_is_first_and_disconnected_last_
         assert!(began || !has_started, "{story:?}");
         let outcome = if began { Outcome::Succeeded } else { Outcome::NotDue };
         assert_eq!(stage.record.callbacks.connected().await, outcome);
-        assert!(stage.record.ended.is_cancelled());
+        assert!(stage.record.ended.token().is_cancelled());
         stage.links.lock().unwrap().drain(..).for_each(|link| link.close(Input::Lost(link.id)));
         stories.insert(story);
     }

@@ -24,10 +24,11 @@ use heliostat_proto::{
     protocol_version::ProtocolVersion,
     transport_kind::TransportKind,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    Callback, Callbacks, Event, Losses,
+    Callback, Event, Losses,
+    callbacks::Callbacks,
+    ended::Ended,
     history::{self, History},
     traffic::Traffic,
 };
@@ -50,9 +51,8 @@ const NEVER: u64 = u64::MAX;
 /// A SignalR connection on this server. Lives until its tombstone is forgotten.
 pub(crate) struct Record {
     pub(crate) id: ConnectionId,
-    pub(crate) callbacks: Arc<Callbacks>,
-    /// Cancelled when the SignalR connection ends.
-    pub(crate) ended: CancellationToken,
+    pub(crate) callbacks: Callbacks,
+    pub(crate) ended: Ended,
     /// What its client reads when it is told to stop, if it is not the usual.
     farewell: OnceLock<Arc<str>>,
     /// What its client missed and the application does not know yet.
@@ -181,6 +181,12 @@ impl fmt::Debug for Record {
     }
 }
 
+impl AsRef<Callbacks> for Record {
+    fn as_ref(&self) -> &Callbacks {
+        &self.callbacks
+    }
+}
+
 impl Record {
     pub(crate) fn new(core: &Core, id: ConnectionId) -> Arc<Self> {
         let began = core.now();
@@ -197,8 +203,8 @@ impl Record {
         };
         Arc::new(Self {
             id,
-            callbacks: Arc::default(),
-            ended: CancellationToken::new(),
+            callbacks: Callbacks::default(),
+            ended: Ended::default(),
             farewell: OnceLock::new(),
             losses: Losses::default(),
             traffic: Traffic::new(core),
@@ -461,7 +467,7 @@ impl Record {
                 Effect::End(id, ending) => endings.push((id, ending)),
                 Effect::Forget => {
                     // Whatever runs here for it has nothing more to do, even if it goes on elsewhere.
-                    self.ended.cancel();
+                    self.ended.end();
                     core.forget(self);
                 }
             }
@@ -473,12 +479,17 @@ impl Record {
         endings
     }
 
+    /// One of its callbacks is due.
+    pub(crate) fn call_back(self: &Arc<Self>, callback: Callback) {
+        Callbacks::push(self, callback);
+    }
+
     fn raise_connected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.connections_connected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
         if let Some(owner) = state.owner() {
             match owner.admission.connected(self.context(core, &owner.request)) {
-                Some(work) => self.callbacks.push(Callback::Connected(work)),
+                Some(work) => self.call_back(Callback::Connected(work)),
                 None => self.callbacks.skip_connected(),
             }
         }
@@ -489,17 +500,17 @@ impl Record {
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
         let work = |owner: &Owner| owner.admission.reconnected(self.context(core, &owner.request));
         if let Some(work) = state.owner().and_then(work) {
-            self.callbacks.push(Callback::Other(work));
+            self.call_back(Callback::Other(work));
         }
     }
 
     fn raise_disconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State, reason: Reason) {
         core.counters.connections_disconnected.increment();
         tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
-        self.ended.cancel();
+        self.ended.end();
         let work = |owner: &Owner| owner.admission.disconnected(self.context(core, &owner.request), reason);
         if let Some(work) = state.owner().and_then(work) {
-            self.callbacks.push(Callback::Other(work));
+            self.call_back(Callback::Other(work));
         }
         // The original keeps no tombstone: a client that comes back is a stranger that reconnects.
         if reason == Reason::TimedOut && core.settings.late_return == LateReturn::Continue {
