@@ -216,7 +216,7 @@ const SHORT: usize = 64;
 #[must_use]
 pub fn same_name(a: &str, b: &str) -> bool {
     // ASCII folds to ASCII, so where ASCII letters differ by more than their case, only others can make up for it.
-    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && folded(a).eq(folded(b))
+    a == b || a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && folded(a).eq(folded(b))
 }
 
 /// The form of a hub or method name under which a table can keep it: two names that mean the same have equal forms.

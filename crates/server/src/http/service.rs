@@ -76,7 +76,9 @@ impl HeliostatService {
 /// What follows `base` in `path`, if `base` is a whole-segment prefix of it, whatever the case (spec 2.1).
 fn below<'a>(base: &str, path: &'a str) -> Option<&'a str> {
     let (head, rest) = path.split_at_checked(base.len())?;
-    (head.eq_ignore_ascii_case(base) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
+    // Compared at once first: nearly all clients write it as the server does.
+    let is_it = head == base || head.eq_ignore_ascii_case(base);
+    (is_it && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
 }
 
 impl<B> tower_service::Service<http::Request<B>> for HeliostatService

@@ -22,6 +22,9 @@ pub(super) const OPENED: usize = 16 * 1024;
 /// Longer texts are not remembered, in bytes. An anonymous token has 104; this leaves room for a user name of 110.
 const LONGEST: usize = 256;
 
+/// So many letters tell tokens apart, and say where one is kept: in them is the whole nonce, of which nobody can guess another's.
+const START: usize = 40;
+
 /// The tokens of one protector. One that finds its place taken replaces the one that is there.
 pub(super) struct KnownTokens {
     hashes: RandomState,
@@ -60,7 +63,8 @@ impl KnownTokens {
 
     fn place<'a>(&self, places: &'a [Place], text: &str) -> Option<&'a Place> {
         let places_in_all = u64::try_from(places.len()).ok()?;
-        places.get(usize::try_from(self.hashes.hash_one(text).checked_rem(places_in_all)?).ok()?)
+        let start = text.as_bytes().get(..START).unwrap_or(text.as_bytes());
+        places.get(usize::try_from(self.hashes.hash_one(start).checked_rem(places_in_all)?).ok()?)
     }
 }
 
@@ -138,6 +142,19 @@ mod tests {
         let token = sealed(&here, 1, "ann");
         assert!(ConnectionToken::open_again(&here, &token, "ann").is_ok());
         assert_eq!(ConnectionToken::open_again(&there, &token, "ann"), Err(ConnectionTokenError::Unreadable));
+    }
+
+    #[test]
+    fn what_differs_only_in_its_end_is_not_found() {
+        let protector = Protector::new(&KeyRing::random().unwrap());
+        let token = sealed(&protector, 1, "ann");
+        assert!(ConnectionToken::open_again(&protector, &token, "ann").is_ok());
+        for length in [0, 1, START - 1, START, START + 1, token.len() - 1] {
+            assert_eq!(protector.opened.find(&token[..length]), None, "{length}");
+        }
+        let other = if token.ends_with('A') { "B" } else { "A" };
+        assert_eq!(protector.opened.find(&format!("{}{other}", &token[..token.len() - 1])), None);
+        assert!(protector.opened.find(&token).is_some());
     }
 
     #[test]
