@@ -99,22 +99,33 @@ where
     let (read, unsent) = (Bytes::new(), BytesMut::new());
     let mut conversation = Conversation { limits, socket, read, unsent, stop, is_stopping: false, alarm };
     loop {
-        let ShortRequest { request, after } = match conversation.next().await? {
-            Next::Answer(request) => *request,
+        let asked = match conversation.next().await? {
+            Next::Answer(asked) => asked,
             Next::Unusual => return Ok(Outcome::Unusual(conversation.socket, conversation.read)),
             Next::Over => return Ok(Outcome::Over),
         };
-        let answer = pin!(service.call(request));
-        let Some(answer) = conversation.attend(answer).await else { return Ok(Outcome::Over) };
-        let (head, body) = answer.map_err(Into::into)?.into_parts();
+        let after = asked.after;
+        let (head, body) = {
+            let answer = pin!(service.call(asked.request));
+            match conversation.attend(answer).await {
+                Some(answer) => answer.map_err(Into::into)?.into_parts(),
+                None => return Ok(Outcome::Over),
+            }
+        };
         let last = conversation.last(after, &head);
         match body.into_course() {
             Course::Whole(body) => conversation.say_whole(&head, &body, last)?,
-            Course::Answer(mut body) => {
-                if conversation.say_answer(&head, &mut body, last).await?.is_none() {
-                    return Ok(Outcome::Over);
+            Course::Answer(mut body) => match conversation.beginning(&mut body).await {
+                Beginning::All(body) => conversation.say_whole(&head, &body, last)?,
+                // Rare, so its room is not kept for everybody.
+                Beginning::Part(piece) => {
+                    let rest = conversation.say_in_pieces(&head, piece, &mut body, last);
+                    if Box::pin(rest).await?.is_none() {
+                        return Ok(Outcome::Over);
+                    }
                 }
-            }
+                Beginning::Gone => return Ok(Outcome::Over),
+            },
             Course::Endless(link, preamble) => {
                 conversation.say_beginning(&head, preamble.as_deref());
                 let (socket, unsent) = (conversation.socket, conversation.unsent);
@@ -266,24 +277,34 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         said
     }
 
+    /// Waits for the first bytes of a body, as long as its head may wait for them.
+    async fn beginning(&mut self, body: &mut ResponseBody) -> Beginning {
+        let until = Instant::now() + if body.is_awaited() { Duration::ZERO } else { HEAD_WAITS };
+        poll_fn(|context| {
+            let mut first = poll_fn(|context| body.poll_piece(context));
+            match self.poll_attended(context, Pin::new(&mut first)) {
+                Poll::Ready(Some(piece)) if body.is_end_stream() => {
+                    Poll::Ready(Beginning::All(piece.unwrap_or_default()))
+                }
+                Poll::Ready(Some(piece)) => Poll::Ready(Beginning::Part(piece.unwrap_or_default())),
+                Poll::Ready(None) => Poll::Ready(Beginning::Gone),
+                Poll::Pending => self.poll_alarm(context, until).map(|()| Beginning::Part(Bytes::new())),
+            }
+        })
+        .await
+    }
+
     /// Says an answer as it comes. `None` if the client did not wait for it.
-    async fn say_answer(
+    async fn say_in_pieces(
         &mut self,
         head: &Parts,
+        first: Bytes,
         body: &mut ResponseBody,
         last: Last,
     ) -> Result<Option<()>, Http1Error> {
-        let mut piece = match self.beginning(body).await {
-            Beginning::Piece(piece) if body.is_end_stream() => {
-                self.say_whole(head, &piece.unwrap_or_default(), last)?;
-                return Ok(Some(()));
-            }
-            Beginning::Piece(piece) => piece,
-            Beginning::Late => Some(Bytes::new()),
-            Beginning::Gone => return Ok(None),
-        };
         let mut out = Vec::new();
         answer_head::encode(&mut out, head, Length::Chunks, last);
+        let mut piece = Some(first);
         while let Some(bytes) = piece {
             chunk(&mut out, &bytes);
             if body.is_end_stream() {
@@ -299,18 +320,6 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         out.extend_from_slice(LAST_CHUNK);
         self.say(&out)?;
         Ok(Some(()))
-    }
-
-    /// The first bytes of a body, if they come while its head may wait for them.
-    async fn beginning(&mut self, body: &mut ResponseBody) -> Beginning {
-        let until = Instant::now() + if body.is_awaited() { Duration::ZERO } else { HEAD_WAITS };
-        let mut first = pin!(poll_fn(|context| body.poll_piece(context)));
-        poll_fn(|context| match self.poll_attended(context, first.as_mut()) {
-            Poll::Ready(Some(piece)) => Poll::Ready(Beginning::Piece(piece)),
-            Poll::Ready(None) => Poll::Ready(Beginning::Gone),
-            Poll::Pending => self.poll_alarm(context, until).map(|()| Beginning::Late),
-        })
-        .await
     }
 
     /// What a stream begins with waits for the stream's own task.
@@ -348,21 +357,25 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
 
     /// Waits until the kernel has everything.
     async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
-            self.socket.writable().await?;
+            ready!(self.socket.poll_write_ready(context))?;
             let kept = std::mem::take(&mut self.unsent);
             self.say(&kept)?;
         }
-        Ok(())
+        Poll::Ready(Ok(()))
     }
 }
 
 /// What comes of waiting for the first bytes of a body.
 enum Beginning {
-    /// They are here, or it has ended without any.
-    Piece(Option<Bytes>),
-    /// The head should not wait any longer.
-    Late,
+    /// They are all that there will be.
+    All(Bytes),
+    /// More will follow; or there are none yet, and the head should not wait any longer.
+    Part(Bytes),
     /// The client did not wait.
     Gone,
 }

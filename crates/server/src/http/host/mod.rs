@@ -78,7 +78,10 @@ impl Http1 {
             match converse(self, stream, &service, stop.as_mut()).await? {
                 Outcome::Over => Ok(End::Closed),
                 Outcome::Stream(streaming) => Ok(End::Stream(streaming)),
-                Outcome::Unusual(socket, read) => library::serve(self, (socket, read), service, stop).await,
+                // Rare, so its room is not kept for everybody.
+                Outcome::Unusual(socket, read) => {
+                    Box::pin(library::serve(self, (socket, read), service, stop)).await
+                }
             }
         });
         match http.await? {
