@@ -7,7 +7,7 @@
 use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use heliostat_bus::Position;
+use heliostat_bus::{Position, TopicName};
 use heliostat_proto::{
     connection::Reason,
     id::ConnectionId,
@@ -36,7 +36,8 @@ pub(crate) trait Application: Send + Sync + fmt::Debug + 'static {
 /// A receive request's admission lives as long as its transport connection: its callbacks see *that* request.
 pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
     /// The topics of a receive request besides the connection's own `c-<id>` and its groups.
-    fn topics(&self, user: Option<&UserId>) -> Vec<String>;
+    /// With room for one more.
+    fn topics(&self, user: Option<&UserId>) -> Vec<TopicName>;
 
     /// Whether the client of a receive request has listed this hub, and may hear it.
     fn hears(&self, hub: &HubName) -> bool;

@@ -6,6 +6,7 @@ use std::{any::type_name, fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
+use heliostat_bus::TopicName;
 use heliostat_proto::{
     connection::Reason,
     id::ConnectionId,
@@ -381,8 +382,10 @@ impl<C: PersistentConnection> PersistentAdmission<C> {
 }
 
 impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
-    fn topics(&self, _: Option<&UserId>) -> Vec<String> {
-        vec![broadcast_topic(type_name::<C>())]
+    fn topics(&self, _: Option<&UserId>) -> Vec<TopicName> {
+        let mut topics = Vec::with_capacity(2);
+        topics.push(TopicName::from(broadcast_topic(type_name::<C>())));
+        topics
     }
 
     fn hears(&self, _: &HubName) -> bool {

@@ -22,14 +22,14 @@ fn size_of_future<A, B, C, F: Future>(_: impl Fn(A, B, C) -> F) -> usize {
 #[test]
 fn hot_types_stay_small() {
     let table = [
-        ("the SignalR connection: machine, history, who owns it", SHARED + size_of::<Record>(), 528),
+        ("the SignalR connection: machine, history, who owns it", SHARED + size_of::<Record>(), 480),
         ("its lifetime callbacks", SHARED + size_of::<Callbacks>(), 112),
         (
             "the transport connection, with its place in the log and its socket",
             SHARED + size_of::<Link>(),
-            464,
+            448,
         ),
-        ("of that: the place in the log", size_of::<Option<Reader>>(), 192),
+        ("of that: the place in the log", size_of::<Option<Reader>>(), 176),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
         ("the task that carries it", TASK + size_of_future(receive::socket), 272),
     ];

@@ -4,6 +4,7 @@ mod callbacks;
 mod dismissal;
 mod heartbeat;
 mod history;
+mod left;
 mod line;
 mod losses;
 mod portrait;

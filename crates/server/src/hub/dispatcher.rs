@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, join_all};
+use heliostat_bus::TopicName;
 use heliostat_proto::{
     classic::HubInvocation,
     connection::Reason,
@@ -116,12 +117,15 @@ fn proxy(hub: &HubEntry) -> ProxyHub {
 }
 
 impl Admission for HubAdmission {
-    fn topics(&self, user: Option<&UserId>) -> Vec<String> {
-        let signals = [Some(Signal::Everyone), user.map(|user| Signal::User(user.as_str()))];
-        let topics = |hub: &HubEntry| {
-            signals.into_iter().flatten().map(|signal| signal.address(hub.name()).topic).collect::<Vec<_>>()
-        };
-        self.hubs.iter().flat_map(topics).collect()
+    fn topics(&self, user: Option<&UserId>) -> Vec<TopicName> {
+        let of_each = if user.is_some() { 2 } else { 1 };
+        let mut topics = Vec::with_capacity(of_each * self.hubs.len() + 1);
+        for hub in &self.hubs {
+            topics.push(hub.everyone().clone());
+            let of_user = user.map(|user| Signal::User(user.as_str()).address(hub.name()).topic);
+            topics.extend(of_user.map(TopicName::from));
+        }
+        topics
     }
 
     fn hears(&self, hub: &HubName) -> bool {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use heliostat_bus::TopicName;
 use heliostat_proto::name::{AnyCase, GroupName, HubName};
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         descriptor::{HubDescriptor, MethodDescriptor, Outgoing},
         invocation::{Event, Invocation},
         pipeline::Pipeline,
+        signal::Signal,
     },
 };
 
@@ -25,13 +27,15 @@ pub(crate) struct HubEntry(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     name: HubName,
+    everyone: TopicName,
     descriptor: Arc<HubDescriptor>,
     pipeline: Arc<Pipeline>,
 }
 
 impl HubEntry {
     pub(crate) fn new(name: HubName, descriptor: Arc<HubDescriptor>, pipeline: Arc<Pipeline>) -> Self {
-        Self(Arc::new(Inner { name, descriptor, pipeline }))
+        let everyone = TopicName::from(Signal::Everyone.address(&name).topic);
+        Self(Arc::new(Inner { name, everyone, descriptor, pipeline }))
     }
 
     /// The same hub with this around it.
@@ -42,6 +46,11 @@ impl HubEntry {
     /// The declared name, in its declared spelling.
     pub(crate) fn name(&self) -> &HubName {
         &self.0.name
+    }
+
+    /// The topic of every connection that listed the hub.
+    pub(crate) fn everyone(&self) -> &TopicName {
+        &self.0.everyone
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {
