@@ -61,6 +61,10 @@ impl ProtocolVersion {
     /// signed ones do: `99999999999.0` is no version.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // As every client of today writes it, in every request.
+        if let &[major @ b'0'..=b'9', b'.', minor @ b'0'..=b'9'] = text.as_bytes() {
+            return Some(Self::new(u32::from(major - b'0'), u32::from(minor - b'0')));
+        }
         let mut parts = text.split('.').map(|part| {
             let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
             let number = if digits { part.parse::<i32>().ok() } else { None };
