@@ -70,6 +70,8 @@ pub(super) struct State {
     /// What the last transport connection left behind, while none is open.
     pub(super) left: Option<Box<Left>>,
     next_link: u64,
+    /// When the heartbeat looks at it next, at the latest: a wish for later need not be told.
+    booked: Option<Instant>,
     /// Up to when the machine knows of the link's writing and hearing.
     told: Option<(Instant, Instant)>,
     /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
@@ -141,6 +143,7 @@ impl Record {
             link: None,
             left: None,
             next_link: 1,
+            booked: None,
             told: None,
             owner: None,
             history: History::default(),
@@ -297,6 +300,8 @@ impl Record {
     /// machine is told, in the order of those times, and of each time once.
     pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
         let mut state = self.lock();
+        // The heartbeat has forgotten it.
+        state.booked = None;
         if let Some(link) = state.link.clone() {
             let (wrote, heard) = (link.written_at(), link.listen());
             let told = state.told.replace((wrote, heard));
@@ -333,7 +338,10 @@ impl Record {
         now: Instant,
     ) -> Vec<(LinkId, Ending)> {
         let endings = self.decide(core, state, input, now);
-        if let Some(at) = state.machine.poll_timeout() {
+        if let Some(at) =
+            state.machine.poll_timeout().filter(|at| state.booked.is_none_or(|known| *at < known))
+        {
+            state.booked = Some(at);
             core.heartbeat.schedule(self.id, at);
         }
         endings
