@@ -1,12 +1,13 @@
 //! An HTTP request becomes a [`Request`]: lenient where official clients are careless, strict about sizes.
 
-use bytes::Bytes;
+use std::{future::poll_fn, pin::pin};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use heliostat_proto::{
     parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
 };
 use http::{StatusCode, request::Parts};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     answer::{Answer, refusal},
@@ -20,22 +21,25 @@ const FORM_BESIDES_MESSAGE: usize = 64 * 1024;
 /// `%XX` for every byte.
 const FORM_ENCODING: usize = 3;
 
-/// Reads the whole request. The body is a form, whatever its content type says (spec 2.3).
-pub(crate) async fn take_in<B>(parts: Parts, body: B, settings: &Settings) -> Result<Request, Box<Answer>>
+/// Reads the whole body. It is a form, whatever its content type says (spec 2.3).
+pub(crate) async fn form<B>(body: B, settings: &Settings) -> Result<Parameters, Box<Answer>>
 where
     B: Body<Data: Send> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let form = if body.is_end_stream() {
-        Parameters::default()
-    } else {
-        Parameters::from_form(&collect(body, settings.max_incoming_message).await?)
-    };
+    if body.is_end_stream() {
+        return Ok(Parameters::default());
+    }
+    Ok(Parameters::from_form(&collect(body, settings.max_incoming_message).await?))
+}
+
+/// The request that these are parts of.
+pub(crate) fn take_in(parts: Parts, form: Parameters, settings: &Settings) -> Request {
     let query = Parameters::from_query(parts.uri.query().unwrap_or_default());
     let transport = query.get("transport").and_then(|name| TransportKind::parse(name).ok());
     let protocol_version =
         ProtocolVersion::resolve(query.get("clientProtocol"), settings.highest_protocol_version);
-    Ok(Request {
+    Request {
         method: parts.method,
         path: parts.uri.path().into(),
         headers: Headers::pack(&parts.headers),
@@ -44,25 +48,37 @@ where
         form,
         transport,
         protocol_version,
-    })
+    }
 }
 
+/// Most bodies are one piece, which is read where it lies.
 async fn collect<B>(body: B, max_message: Option<usize>) -> Result<Bytes, Box<Answer>>
 where
-    B: Body,
+    B: Body<Data: Send>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let limit =
         max_message.map_or(usize::MAX, |max| max.saturating_mul(FORM_ENCODING) + FORM_BESIDES_MESSAGE);
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Box::new(too_large(max_message.unwrap_or(limit))))
+    let mut body = pin!(body);
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|error| {
+            let error: Box<dyn std::error::Error + Send + Sync> = error.into();
+            Box::new(refusal(StatusCode::BAD_REQUEST, format!("the body could not be read: {error}")))
+        })?;
+        // Trailers say nothing.
+        let Ok(mut data) = frame.into_data() else { continue };
+        if data.remaining() > limit - first.len().max(joined.len()) {
+            return Err(Box::new(too_large(max_message.unwrap_or(limit))));
         }
-        Err(error) => {
-            Err(Box::new(refusal(StatusCode::BAD_REQUEST, format!("the body could not be read: {error}"))))
+        if joined.is_empty() && first.is_empty() {
+            first = data.copy_to_bytes(data.remaining());
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.put(data);
         }
     }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 /// The message is larger than the application allows (D-10).

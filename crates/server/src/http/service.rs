@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     answer::{Answer, JAVASCRIPT, JSON, answer, bare, json, refusal},
     cross_origin::{self, CrossOrigin},
-    intake::{take_in, too_large},
+    intake::{self, too_large},
     negotiate::Question,
     receive::{Receive, shutting_down},
     request::Request,
@@ -121,10 +121,12 @@ impl HeliostatService {
             // An empty map keeps the room of what was taken out, for as long as the connection lives.
             parts.extensions = http::Extensions::new();
         }
-        let request = match take_in(parts, body, &self.server.core.settings).await {
-            Ok(request) => Arc::new(request),
+        let settings = &self.server.core.settings;
+        let form = match intake::form(body, settings).await {
+            Ok(form) => form,
             Err(answer) => return *answer,
         };
+        let request = Arc::new(intake::take_in(parts, form, settings));
         let callback = match callback(endpoint, &request) {
             Ok(callback) => callback,
             Err(answer) => return *answer,
