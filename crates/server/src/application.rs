@@ -22,7 +22,7 @@ pub(crate) trait Application: Send + Sync + fmt::Debug + 'static {
     /// Runs for every request before anything else: who asks, for what, and may they.
     ///
     /// Negotiate, ping and the proxy script are asked about too (spec 2.5, step 3).
-    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>>;
+    fn admit(&self, request: Arc<Request>) -> Begun<Result<Arc<dyn Admission>, Refusal>>;
 
     /// What stands before a qualified group name to make it a topic: `hg-` for hubs, `pcg-` for persistent connections.
     fn group_prefix(&self) -> &'static str;

@@ -340,18 +340,18 @@ impl<C: PersistentConnection> PersistentApplication<C> {
 }
 
 impl<C: PersistentConnection> Application for PersistentApplication<C> {
-    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>> {
-        async move {
-            match self.connection.authorize(&request).await {
+    fn admit(&self, request: Arc<Request>) -> Begun<Result<Arc<dyn Admission>, Refusal>> {
+        let connection = Arc::clone(&self.connection);
+        let admitted = async move {
+            match connection.authorize(&request).await {
                 Access::Denied => Err(Refusal::NotAuthorized),
                 Access::Allowed => {
-                    let admission: Arc<dyn Admission> =
-                        Arc::new(PersistentAdmission { connection: Arc::clone(&self.connection), request });
+                    let admission: Arc<dyn Admission> = Arc::new(PersistentAdmission { connection, request });
                     Ok(admission)
                 }
             }
-        }
-        .boxed()
+        };
+        Begun::with(admitted.boxed())
     }
 
     fn group_prefix(&self) -> &'static str {

@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     application::{Admission, Context as CallbackContext, Holder, Received, Refusal},
+    begun::Begun,
     connection::{Outcome, Owner},
     endpoint::Jsonp,
     protect::{ConnectionToken, ConnectionTokenError},
@@ -131,7 +132,11 @@ impl HeliostatService {
             Ok(callback) => callback,
             Err(answer) => return *answer,
         };
-        let admission = match endpoint.application.admit(Arc::clone(&request)).await {
+        let admitted = match endpoint.application.admit(Arc::clone(&request)) {
+            Begun::Done(admitted) => admitted,
+            Begun::Waits(rule) => rule.await,
+        };
+        let admission = match admitted {
             Ok(admission) => admission,
             Err(Refusal::NotAuthorized) if request.user().is_some() => return bare(StatusCode::FORBIDDEN),
             Err(Refusal::NotAuthorized) => return bare(StatusCode::UNAUTHORIZED),

@@ -27,6 +27,7 @@ use crate::{
         entry::HubEntry,
         guard::{guard, guard_now},
         invocation::{Event, Invocation, Occasion},
+        listed::{Hubs, Listed},
         registry::HubRegistry,
         signal::{self, Signal},
     },
@@ -36,6 +37,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct HubApplication {
     registry: Arc<HubRegistry>,
+    listed: Listed,
     detailed_errors: DetailedErrors,
     javascript_proxies: JavaScriptProxies,
 }
@@ -46,32 +48,41 @@ struct HubAdmission {
     registry: Arc<HubRegistry>,
     detailed_errors: DetailedErrors,
     request: Arc<Request>,
-    hubs: Vec<HubEntry>,
+    hubs: Hubs,
 }
 
 impl HubApplication {
     pub(crate) fn new(registry: Arc<HubRegistry>, options: &EndpointOptions) -> Self {
         Self {
             registry,
+            listed: Listed::default(),
             detailed_errors: options.detailed_errors,
             javascript_proxies: options.javascript_proxies,
         }
     }
 
     fn judge(&self, request: Arc<Request>) -> Result<Arc<dyn Admission>, Refusal> {
-        let listed = connection_data::parse(request.query("connectionData"))
-            .map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let mut hubs = Vec::with_capacity(listed.len());
-        for name in &listed {
-            hubs.push(self.resolve(name)?);
-        }
+        let listed = self.listed(request.query("connectionData").unwrap_or_default())?;
+        let lists_none = listed.is_empty();
         // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
-        hubs.retain(|hub| hub.may_connect(&request));
-        if hubs.is_empty() && !listed.is_empty() {
+        let hubs = heard(listed, &request);
+        if hubs.is_empty() && !lists_none {
             return Err(Refusal::NotAuthorized);
         }
         let (registry, detailed_errors) = (Arc::clone(&self.registry), self.detailed_errors);
         Ok(Arc::new(HubAdmission { registry, detailed_errors, request, hubs }))
+    }
+
+    /// The hubs that this text lists.
+    fn listed(&self, text: &str) -> Result<Hubs, Refusal> {
+        if let Some(hubs) = self.listed.find(text) {
+            return Ok(Arc::clone(hubs));
+        }
+        let names =
+            connection_data::parse(Some(text)).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let hubs: Hubs = names.iter().map(|name| self.resolve(name)).collect::<Result<_, _>>()?;
+        self.listed.remember(text, &hubs);
+        Ok(hubs)
     }
 
     fn resolve(&self, name: &HubName) -> Result<HubEntry, Refusal> {
@@ -82,10 +93,22 @@ impl HubApplication {
     }
 }
 
+/// Those of the hubs that the client of this request may hear.
+fn heard(listed: Hubs, request: &Request) -> Hubs {
+    let may_hear = |hub: &&HubEntry| hub.may_connect(request);
+    match listed.iter().position(|hub| !may_hear(&hub)) {
+        None => listed,
+        Some(refused) => {
+            let behind = listed.iter().skip(refused + 1).filter(may_hear);
+            listed.iter().take(refused).chain(behind).cloned().collect()
+        }
+    }
+}
+
 impl Application for HubApplication {
-    fn admit(&self, request: Arc<Request>) -> BoxFuture<'_, Result<Arc<dyn Admission>, Refusal>> {
+    fn admit(&self, request: Arc<Request>) -> Begun<Result<Arc<dyn Admission>, Refusal>> {
         // A rule that panics lets nobody in.
-        Box::pin(async move { guard_now(|| self.judge(request)).unwrap_or(Err(Refusal::NotAuthorized)) })
+        Begun::Done(guard_now(|| self.judge(request)).unwrap_or(Err(Refusal::NotAuthorized)))
     }
 
     fn group_prefix(&self) -> &'static str {
@@ -120,7 +143,7 @@ impl Admission for HubAdmission {
     fn topics(&self, user: Option<&UserId>) -> Vec<TopicName> {
         let of_each = if user.is_some() { 2 } else { 1 };
         let mut topics = Vec::with_capacity(of_each * self.hubs.len() + 1);
-        for hub in &self.hubs {
+        for hub in &*self.hubs {
             topics.push(hub.everyone().clone());
             let of_user = user.map(|user| Signal::User(user.as_str()).address(hub.name()).topic);
             topics.extend(of_user.map(TopicName::from));
@@ -133,14 +156,15 @@ impl Admission for HubAdmission {
     }
 
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
-        let rejoined = |hub: &HubEntry| {
+        let mut rejoined = Vec::new();
+        for hub in &*self.hubs {
             let own = |group: &String| GroupName::parse(signal::unqualified(hub.name(), group)?).ok();
             let claimed = groups.iter().filter_map(own).collect();
             // A hook that panics leaves the client in no group of its hub.
             let kept = guard_now(|| hub.rejoining_groups(&self.request, claimed)).unwrap_or_default();
-            kept.into_iter().map(|group| signal::qualified(hub.name(), group.as_str())).collect::<Vec<_>>()
-        };
-        self.hubs.iter().flat_map(rejoined).collect()
+            rejoined.extend(kept.iter().map(|group| signal::qualified(hub.name(), group.as_str())));
+        }
+        rejoined
     }
 
     fn connected(&self, context: Context) -> BoxFuture<'static, Result<(), Failure>> {
@@ -186,7 +210,7 @@ impl HubAdmission {
             }
         };
         // Most clients list one hub: no list of futures for them.
-        if let [hub] = self.hubs.as_slice() {
+        if let [hub] = &*self.hubs {
             return Box::pin(guarded(hub));
         }
         let all = join_all(self.hubs.iter().map(guarded));
