@@ -88,3 +88,40 @@ pub(crate) fn too_large(max_message: usize) -> Answer {
         format!("the message is larger than {max_message} bytes; send less, or raise `max_incoming_message`"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use http_body::Frame;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    /// What becomes of a body in these pieces, with trailers behind it, if a form may have `most` bytes beyond the usual.
+    async fn collected(pieces: &[&'static str], most: usize) -> Result<Bytes, StatusCode> {
+        let frames = pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes())));
+        let trailers = Frame::trailers(http::HeaderMap::new());
+        let all = stream::iter(frames.chain([trailers]).map(Ok::<_, Infallible>).collect::<Vec<_>>());
+        collect(StreamBody::new(all), Some(most)).await.map_err(|answer| answer.status())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_the_same_in_however_many_pieces_it_comes() {
+        for pieces in [&["data=abc"][..], &["data", "=", "", "abc"], &["", "data=abc"], &["data=abc", ""]] {
+            assert_eq!(collected(pieces, 0).await.unwrap(), "data=abc", "{pieces:?}");
+        }
+        assert_eq!(collected(&[], 0).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_body_is_too_large_in_however_many_pieces_it_comes() {
+        let full: &'static str = Box::leak("x".repeat(FORM_BESIDES_MESSAGE).into_boxed_str());
+        let (half, rest) = full.split_at(1000);
+        for (pieces, more) in [(&[full][..], &[full, "x"][..]), (&[half, rest], &[half, rest, "x"])] {
+            assert_eq!(collected(pieces, 0).await.map(|body| body.len()), Ok(FORM_BESIDES_MESSAGE));
+            assert_eq!(collected(more, 0).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+        }
+    }
+}
