@@ -145,19 +145,33 @@ impl FromStr for Cursor {
 
 /// The number between `d-` and the next `-`, and what follows; `None` if the text does not begin like that.
 fn split_epoch(text: &str) -> Option<(u32, &str)> {
-    let (epoch, rest) = text.strip_prefix("d-")?.split_once('-')?;
-    let digits = is_hex(epoch, EPOCH_DIGITS).then_some(epoch)?;
-    Some((u32::from_str_radix(digits, 16).ok()?, rest))
+    let text = text.strip_prefix("d-")?;
+    let (epoch, digits) = hex(text.as_bytes());
+    let is_epoch = (1..=EPOCH_DIGITS).contains(&digits);
+    let rest = text.get(digits..)?.strip_prefix('-').filter(|_| is_epoch)?;
+    Some((u32::try_from(epoch).ok()?, rest))
 }
 
 fn parse_position(text: &str) -> Result<Position, CursorError> {
-    let digits = is_hex(text, POSITION_DIGITS).then_some(text).ok_or(CursorError::Malformed)?;
-    u64::from_str_radix(digits, 16).map(Position::new).map_err(|_| CursorError::Malformed)
+    let (position, digits) = hex(text.as_bytes());
+    let is_position = (1..=POSITION_DIGITS).contains(&digits) && digits == text.len();
+    is_position.then_some(Position::new(position)).ok_or(CursorError::Malformed)
 }
 
-/// `from_str_radix` alone would also take a sign.
-fn is_hex(text: &str, longest: usize) -> bool {
-    (1..=longest).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// The number at the beginning of the text, as far as it fits, and how many digits it has. Every poll brings two.
+fn hex(text: &[u8]) -> (u64, usize) {
+    let (mut number, mut digits) = (0, 0);
+    for &byte in text {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        number = number << 4 | u64::from(digit);
+        digits += 1;
+    }
+    (number, digits)
 }
 
 #[cfg(test)]

@@ -71,5 +71,5 @@ pub use cursor::{Cursor, CursorError, Epoch, Start};
 pub use limits::Limits;
 pub use message::{Delivery, Payload};
 pub use position::Position;
-pub use subscription::{Gap, Subscription, Taken};
+pub use subscription::{Gap, Resting, Subscription, Taken};
 pub use topic::TopicName;

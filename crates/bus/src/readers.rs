@@ -1,7 +1,8 @@
 //! The handles of a topic's readers: joined and left in constant time, and gone through without holes.
 //!
 //! Publishing goes through all of them under the topic's lock, so the handles lie side by side. A key stays valid
-//! while its reader stays, wherever the handle moves: `places[key]` says where it lies.
+//! while its reader stays, wherever the handle moves: `places[key]` says where it lies. A reader that rests keeps its key
+//! and has no handle, so it costs whoever publishes nothing.
 
 /// Most topics are one connection's own, so one reader needs no more than its place in the topic.
 #[derive(Debug)]
@@ -9,6 +10,8 @@ pub(crate) enum Readers<S> {
     Nobody,
     /// Under the key 0.
     One(S),
+    /// The same, at rest.
+    OneRests,
     Several(Box<Several<S>>),
 }
 
@@ -18,6 +21,8 @@ pub(crate) struct Several<S> {
     places: Vec<Place>,
     /// The head of the chain of free places.
     free: Option<usize>,
+    /// How many have no handle at the moment.
+    resting: usize,
 }
 
 #[derive(Debug)]
@@ -29,6 +34,7 @@ struct Handle<S> {
 #[derive(Debug)]
 enum Place {
     Taken { at: usize },
+    Rests,
     Free { next: Option<usize> },
 }
 
@@ -48,8 +54,16 @@ impl<S> Readers<S> {
                 ReaderKey(0)
             }
             Self::One(first) => {
-                let mut several = Box::new(Several { handles: Vec::new(), places: Vec::new(), free: None });
+                let mut several = Box::new(Several::new());
                 several.insert(first);
+                let key = several.insert(reader);
+                *self = Self::Several(several);
+                key
+            }
+            Self::OneRests => {
+                let mut several = Box::new(Several::new());
+                several.places.push(Place::Rests);
+                several.resting = 1;
                 let key = several.insert(reader);
                 *self = Self::Several(several);
                 key
@@ -62,7 +76,7 @@ impl<S> Readers<S> {
         }
     }
 
-    /// Takes the reader out. `None` is for a key that was used up already, which cannot be written.
+    /// Takes the reader out. `None` if it rests; or for a key that was used up already, which cannot be written.
     pub(crate) fn remove(&mut self, key: ReaderKey) -> Option<S> {
         match std::mem::replace(self, Self::Nobody) {
             Self::Nobody => None,
@@ -71,13 +85,41 @@ impl<S> Readers<S> {
                 *self = Self::One(reader);
                 None
             }
+            Self::OneRests => {
+                if key != ReaderKey(0) {
+                    *self = Self::OneRests;
+                }
+                None
+            }
             Self::Several(mut several) => {
                 let reader = several.remove(key);
-                if !several.handles.is_empty() {
+                if !several.is_empty() {
                     *self = Self::Several(several);
                 }
                 reader
             }
+        }
+    }
+
+    /// Takes the reader's handle and keeps its key. `None` if it rests already.
+    pub(crate) fn rest(&mut self, key: ReaderKey) -> Option<S> {
+        match self {
+            Self::Nobody | Self::OneRests => None,
+            Self::One(_) if key != ReaderKey(0) => None,
+            Self::One(_) => match std::mem::replace(self, Self::OneRests) {
+                Self::One(reader) => Some(reader),
+                Self::Nobody | Self::OneRests | Self::Several(_) => None,
+            },
+            Self::Several(several) => several.rest(key),
+        }
+    }
+
+    /// Gives a reader that rests a handle again.
+    pub(crate) fn resume(&mut self, key: ReaderKey, reader: S) {
+        match self {
+            Self::OneRests if key == ReaderKey(0) => *self = Self::One(reader),
+            Self::Nobody | Self::One(_) | Self::OneRests => {}
+            Self::Several(several) => several.resume(key, reader),
         }
     }
 
@@ -87,6 +129,14 @@ impl<S> Readers<S> {
 }
 
 impl<S> Several<S> {
+    const fn new() -> Self {
+        Self { handles: Vec::new(), places: Vec::new(), free: None, resting: 0 }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.handles.is_empty() && self.resting == 0
+    }
+
     fn insert(&mut self, reader: S) -> ReaderKey {
         let place = Place::Taken { at: self.handles.len() };
         let key = match self.free {
@@ -110,23 +160,54 @@ impl<S> Several<S> {
 
     fn remove(&mut self, ReaderKey(key): ReaderKey) -> Option<S> {
         let place = self.places.get_mut(key)?;
-        let Place::Taken { at } = *place else { return None };
+        let at = match *place {
+            Place::Taken { at } => Some(at),
+            Place::Rests => None,
+            Place::Free { .. } => return None,
+        };
         *place = Place::Free { next: self.free };
         self.free = Some(key);
+        match at {
+            Some(at) => Some(self.take(at)),
+            None => {
+                self.resting -= 1;
+                None
+            }
+        }
+    }
+
+    fn rest(&mut self, ReaderKey(key): ReaderKey) -> Option<S> {
+        let place = self.places.get_mut(key)?;
+        let Place::Taken { at } = *place else { return None };
+        *place = Place::Rests;
+        self.resting += 1;
+        Some(self.take(at))
+    }
+
+    fn resume(&mut self, ReaderKey(key): ReaderKey, reader: S) {
+        if let Some(place @ Place::Rests) = self.places.get_mut(key) {
+            *place = Place::Taken { at: self.handles.len() };
+            self.resting -= 1;
+            self.handles.push(Handle { reader, key });
+        }
+    }
+
+    /// Takes the handle that lies here; the last one takes its place.
+    fn take(&mut self, at: usize) -> S {
         let reader = self.handles.swap_remove(at).reader;
         if let Some(moved) = self.handles.get(at)
             && let Some(place) = self.places.get_mut(moved.key)
         {
             *place = Place::Taken { at };
         }
-        Some(reader)
+        reader
     }
 }
 
 impl<S: Clone> Readers<S> {
     pub(crate) fn clone_into(&self, wake: &mut Vec<S>) {
         match self {
-            Self::Nobody => {}
+            Self::Nobody | Self::OneRests => {}
             Self::One(reader) => wake.push(reader.clone()),
             Self::Several(several) => {
                 wake.extend(several.handles.iter().map(|handle| handle.reader.clone()));
@@ -173,19 +254,68 @@ mod tests {
         assert!(matches!(readers, Readers::Nobody));
     }
 
+    #[test]
+    fn a_reader_at_rest_keeps_its_place_and_nobody_goes_past_it() {
+        let mut readers = Readers::new();
+        let one = readers.insert(1);
+        assert_eq!(readers.rest(one), Some(1));
+        assert_eq!((readers.rest(one), all(&readers), readers.is_empty()), (None, vec![], false));
+        let two = readers.insert(2);
+        assert_ne!(one, two);
+        assert_eq!(all(&readers), [2]);
+        readers.resume(one, 3);
+        assert_eq!(all(&readers), [2, 3]);
+        assert_eq!((readers.rest(two), readers.rest(one)), (Some(2), Some(3)));
+        assert_eq!((readers.remove(one), readers.is_empty()), (None, false));
+        assert_eq!((readers.remove(two), readers.is_empty()), (None, true));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Insert,
+        Remove,
+        Rest,
+        Resume,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => Just(Step::Insert),
+            3 => Just(Step::Remove),
+            3 => Just(Step::Rest),
+            3 => Just(Step::Resume),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn readers_agree_with_a_map(steps in vec((any::<bool>(), any::<prop::sample::Index>()), 0..100)) {
+        fn readers_agree_with_a_map(steps in vec((step(), any::<prop::sample::Index>()), 0..100)) {
             let mut readers = Readers::new();
-            let mut model = BTreeMap::new();
-            for (step, (joins, which)) in (0..).zip(steps) {
-                if joins || model.is_empty() {
-                    model.insert(step, readers.insert(step));
-                } else {
-                    let reader = *which.get(&model.keys().copied().collect::<Vec<_>>());
-                    prop_assert_eq!(readers.remove(model.remove(&reader).unwrap()), Some(reader));
+            // Who is there, and whether it rests.
+            let mut model = BTreeMap::<u32, (ReaderKey, bool)>::new();
+            for (number, (step, which)) in (0..).zip(steps) {
+                let among: Vec<u32> = model.keys().copied().collect();
+                let step = if among.is_empty() { Step::Insert } else { step };
+                let reader = if among.is_empty() { number } else { *which.get(&among) };
+                let (key, rests) = model.get(&reader).copied().unwrap_or((ReaderKey(usize::MAX), false));
+                match step {
+                    Step::Insert => _ = model.insert(number, (readers.insert(number), false)),
+                    Step::Remove => {
+                        model.remove(&reader);
+                        prop_assert_eq!(readers.remove(key), Some(reader).filter(|_| !rests));
+                    }
+                    Step::Rest => {
+                        model.insert(reader, (key, true));
+                        prop_assert_eq!(readers.rest(key), Some(reader).filter(|_| !rests));
+                    }
+                    Step::Resume if rests => {
+                        model.insert(reader, (key, false));
+                        readers.resume(key, reader);
+                    }
+                    Step::Resume => readers.resume(key, number),
                 }
-                prop_assert!(all(&readers).iter().eq(model.keys()));
+                let awake = model.iter().filter(|(_, (_, rests))| !rests).map(|(reader, _)| reader);
+                prop_assert!(all(&readers).iter().eq(awake));
                 prop_assert_eq!(readers.is_empty(), model.is_empty());
             }
         }

@@ -2,6 +2,9 @@
 //!
 //! Invariant: of every topic of the reader, each message up to `position` has been taken or counted as lost. Between
 //! two calls that is the whole state; a reader that does nothing costs nothing.
+//!
+//! A reader that comes and goes, as one does that polls, rests in between: it keeps its topics and its place, and nobody
+//! who publishes goes past it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +22,20 @@ use crate::{Cursor, Position, Start};
 /// reader can come back with its cursor.
 #[must_use = "a subscription that is dropped reads nothing"]
 pub struct Subscription<P, S> {
-    shared: Arc<Shared<P, S>>,
     reader: S,
+    seat: Seat<P, S>,
+}
+
+/// A reader that is not there at the moment: it keeps its topics and its place, but nobody wakes it. Dropping it
+/// unsubscribes.
+///
+/// Its topics are kept for it, however long it rests; whoever lets readers rest sees to it that they do not for ever.
+#[must_use = "a subscription that is dropped reads nothing"]
+pub struct Resting<P, S>(Seat<P, S>);
+
+/// Topics and a place in the log, whoever reads there. Dropping it unsubscribes.
+struct Seat<P, S> {
+    shared: Arc<Shared<P, S>>,
     position: Position,
     joined: Vec<Joined<P, S>>,
     /// Losses found outside a batch, told with the next one.
@@ -85,13 +100,13 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
         let returns = matches!(start, Start::After(_)) && start_gap.is_none();
         let topics = topics.into_iter();
         let joined = Vec::with_capacity(topics.size_hint().0);
-        let mut subscription = Self { shared, reader, position, joined, lost: 0, start_gap };
+        let mut subscription = Self { reader, seat: Seat { shared, position, joined, lost: 0, start_gap } };
         for name in topics {
             let Some(found) = subscription.join(&name) else { continue };
             // Only who was there before can have missed what a topic kept before.
             if returns && position < found.evicted_through.max(found.forgotten_through) {
-                subscription.lost += 1;
-                subscription.start_gap = Some(Gap::Forgotten);
+                subscription.seat.lost += 1;
+                subscription.seat.start_gap = Some(Gap::Forgotten);
             }
         }
         subscription
@@ -100,33 +115,33 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
     /// Everything of its topics up to here has been taken or was lost.
     #[must_use]
     pub fn position(&self) -> Position {
-        self.position
+        self.seat.position
     }
 
     /// The cursor that names its place.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
-        Cursor { epoch: self.shared.epoch, position: self.position }
+        Cursor { epoch: self.seat.shared.epoch, position: self.seat.position }
     }
 
     /// Why it may have missed something before it started, if so. Stays as it is for its whole life.
     #[must_use]
     pub fn start_gap(&self) -> Option<Gap> {
-        self.start_gap
+        self.seat.start_gap
     }
 
     /// Its topics. The order changes when a topic is removed.
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &TopicName> {
-        self.joined.iter().map(|joined| &joined.topic.name)
+        self.seat.joined.iter().map(|joined| &joined.topic.name)
     }
 
     /// Whether a batch would bring something, be it a loss. Looks without a lock; may say yes for nothing, never no
     /// for something published before the call.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.lost > 0
-            || self.shared.log.head() > self.position
-                && self.joined.iter().any(|joined| joined.topic.last() > self.position)
+        self.seat.lost > 0
+            || self.seat.shared.log.head() > self.seat.position
+                && self.seat.joined.iter().any(|joined| joined.topic.last() > self.seat.position)
     }
 
     /// Appends the reader's next messages to `out`, at most `limit` of them (at least one), in the order of the log.
@@ -135,14 +150,14 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
     /// [`remove`](Self::remove) topics exactly there. Afterwards [`position`](Self::position) is the number of the
     /// last message, if the batch ended early, else the head of the log when the call began.
     pub fn take(&mut self, limit: usize, out: &mut Vec<Delivery<P>>) -> Taken {
-        let mut lost = std::mem::take(&mut self.lost);
+        let mut lost = std::mem::take(&mut self.seat.lost);
         // The head before the topics: then nothing up to it can be missed.
-        let head = self.shared.log.head();
+        let head = self.seat.shared.log.head();
         let mut horizon = Horizon { through: head, limit: limit.max(1), is_cut: false };
         let start = out.len();
         let mut sources = 0_usize;
-        for (index, joined) in self.joined.iter_mut().enumerate() {
-            if joined.topic.last() > self.position {
+        for (index, joined) in self.seat.joined.iter_mut().enumerate() {
+            if joined.topic.last() > self.seat.position {
                 lost += joined.read(index, &mut horizon, out);
                 sources += 1;
             }
@@ -151,12 +166,12 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
             horizon.merge(start, out);
         }
         for delivery in out.iter().skip(start) {
-            if let Some(joined) = self.joined.get_mut(delivery.topic) {
+            if let Some(joined) = self.seat.joined.get_mut(delivery.topic) {
                 joined.next += 1;
             }
         }
-        self.position = horizon.through;
-        self.shared.log.lost(lost);
+        self.seat.position = horizon.through;
+        self.seat.shared.log.lost(lost);
         Taken { lost, more: horizon.is_cut }
     }
 
@@ -165,19 +180,31 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
     pub fn add(&mut self, topic: TopicName) {
         // A reader that came back is behind the log: the topic may have been there, and have been forgotten since.
         if let Some(found) = self.join(&topic)
-            && self.position < found.evicted_through.max(found.forgotten_through)
+            && self.seat.position < found.evicted_through.max(found.forgotten_through)
         {
-            self.lost += 1;
+            self.seat.lost += 1;
         }
     }
 
     /// Reads this topic no more, and counts no more losses for it. Removing what is not there changes nothing.
     pub fn remove(&mut self, topic: &str) {
-        if let Some(index) = self.joined.iter().position(|joined| joined.topic.name.as_str() == topic) {
-            let Joined { topic, key, .. } = self.joined.swap_remove(index);
-            self.shared.directory.leave(&topic, key);
-            self.shared.forget_idle();
+        if let Some(index) = self.seat.joined.iter().position(|joined| joined.topic.name.as_str() == topic) {
+            let Joined { topic, key, .. } = self.seat.joined.swap_remove(index);
+            self.seat.shared.directory.leave(&topic, key);
+            self.seat.shared.forget_idle();
         }
+    }
+
+    /// Lets the reader rest: it is woken no more, and goes on with [`Resting::resume`] where it is now. Its handle is
+    /// dropped everywhere.
+    pub fn rest(self) -> Resting<P, S> {
+        let Self { reader: _reader, seat } = self;
+        for Joined { topic, key, .. } in &seat.joined {
+            let handle = lock(&topic.state).readers.rest(*key);
+            // The handle is foreign code: dropped only now that the lock is free, it may use the bus.
+            drop(handle);
+        }
+        Resting(seat)
     }
 
     /// `None` if it reads the topic already.
@@ -186,10 +213,33 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
             return None;
         }
         let Membership { topic, key, next, evicted_through } =
-            self.shared.directory.join(name, self.reader.clone(), self.position);
+            self.seat.shared.directory.join(name, self.reader.clone(), self.seat.position);
         let found = Found { evicted_through, forgotten_through: topic.forgotten_through };
-        self.joined.push(Joined { topic, key, next });
+        self.seat.joined.push(Joined { topic, key, next });
         Some(found)
+    }
+}
+
+impl<P, S: Clone> Resting<P, S> {
+    /// Everything of its topics up to here has been taken or was lost.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.0.position
+    }
+
+    /// Its topics, in the order in which it joined them as long as it has removed none.
+    pub fn topics(&self) -> impl ExactSizeIterator<Item = &TopicName> {
+        self.0.joined.iter().map(|joined| &joined.topic.name)
+    }
+
+    /// The reader goes on; publishers wake it with this handle from here on.
+    ///
+    /// Take once before you wait to be woken: what was published while it rested has woken nobody.
+    pub fn resume(self, reader: S) -> Subscription<P, S> {
+        for Joined { topic, key, .. } in &self.0.joined {
+            lock(&topic.state).readers.resume(*key, reader.clone());
+        }
+        Subscription { reader, seat: self.0 }
     }
 }
 
@@ -245,7 +295,7 @@ impl Horizon {
     }
 }
 
-impl<P, S> Drop for Subscription<P, S> {
+impl<P, S> Drop for Seat<P, S> {
     fn drop(&mut self) {
         for Joined { topic, key, .. } in self.joined.drain(..) {
             self.shared.directory.leave(&topic, key);
@@ -257,8 +307,19 @@ impl<P, S> Drop for Subscription<P, S> {
 
 impl<P, S> fmt::Debug for Subscription<P, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscription")
-            .field("position", &self.position)
+        self.seat.show(f.debug_struct("Subscription"))
+    }
+}
+
+impl<P, S> fmt::Debug for Resting<P, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.show(f.debug_struct("Resting"))
+    }
+}
+
+impl<P, S> Seat<P, S> {
+    fn show(&self, mut f: fmt::DebugStruct<'_, '_>) -> fmt::Result {
+        f.field("position", &self.position)
             .field("topics", &self.joined.iter().map(|joined| &joined.topic.name).collect::<Vec<_>>())
             .field("lost", &self.lost)
             .field("start_gap", &self.start_gap)

@@ -4,15 +4,25 @@
 //! `+` for a space. So reading never fails: what cannot be decoded stays as it is.
 //!
 //! Every request comes through here, several times as long as what it says: what ends a piece is searched for by many
-//! bytes at once, and usual parameters are read into exactly the room that they keep.
+//! bytes at once, a pair without escapes is copied as it stands, and all are read in a room that is there already.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::Cell};
 
-use memchr::{memchr_iter, memchr2, memchr2_iter};
+use memchr::{memchr, memchr_iter, memchr2, memchr2_iter};
 
 /// How many `name=value` pairs of one request are read; the rest is ignored. Official clients send about ten. The
 /// bound keeps the search for repeated names, which compares every pair with those before, cheap.
 pub const MAX_PAIRS: usize = 1000;
+
+/// A room for reading that grew beyond this is given back, in bytes.
+const KEEP_TEXT: usize = 16 * 1024;
+/// The same for pairs.
+const KEEP_PAIRS: usize = 64;
+
+thread_local! {
+    /// Where parameters are read; one for all requests of a thread. What is kept of them has just the size that it needs.
+    static ROOM: Cell<(String, Vec<Pair>)> = const { Cell::new((String::new(), Vec::new())) };
+}
 
 /// Parameters in the order of their first occurrence. Names compare without case (of ASCII letters); the values of
 /// a repeated name are joined with commas.
@@ -29,12 +39,13 @@ pub const MAX_PAIRS: usize = 1000;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parameters {
-    /// Names and values, decoded, one after the other: parameters are kept as long as a connection, so they are kept small.
+    /// `name=value&name=value`, decoded: parameters are kept as long as a connection, so they are kept small.
     text: Box<str>,
     pairs: Box<[Pair]>,
 }
 
-/// Where in the text a name and its value end. It begins where the pair before it ends.
+/// Where in the text a name and its value end. Between them, and between two pairs, lies one byte: what is decoded may hold
+/// any, so only these numbers tell them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pair {
     name_end: usize,
@@ -60,22 +71,22 @@ impl Parameters {
         if text.is_empty() {
             return Self::default();
         }
+        let mut read = Reading::of(text);
         let mut start = 0;
-        let pieces = separators.chain([text.len()]).map(|end| {
-            let piece = text.get(start..end).unwrap_or_default();
+        for end in separators.chain([text.len()]) {
+            if start < end && read.pairs.len() + read.joined < MAX_PAIRS {
+                read.add(start, end);
+            }
             start = end + 1;
-            piece
-        });
-        let mut read = Reading::with_room_for(text);
-        pieces.filter(|pair| !pair.is_empty()).take(MAX_PAIRS).for_each(|pair| read.add(pair));
-        Self { text: read.text.into(), pairs: read.pairs.into() }
+        }
+        read.finish()
     }
 
     /// The value of a parameter, which may be empty; `None` if it is absent.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let pair = self.pairs.get(position(&self.text, &self.pairs, name)?)?;
-        self.text.get(pair.name_end..pair.value_end)
+        let pair = self.pairs.get(position(self.text.as_bytes(), &self.pairs, name.as_bytes())?)?;
+        self.text.get(pair.name_end + 1..pair.value_end)
     }
 
     /// All names and values, in the order of the names' first occurrence.
@@ -85,72 +96,134 @@ impl Parameters {
 }
 
 /// Parameters that are being read.
-struct Reading {
+struct Reading<'a> {
+    from: &'a str,
+    /// Where in it the next escape is.
+    escape: usize,
     text: String,
     pairs: Vec<Pair>,
+    /// Pairs that were added to others of their name.
+    joined: usize,
 }
 
-impl Reading {
-    /// Room for parameters as clients write them: an `=` in every pair, escapes that are none but escapes.
-    fn with_room_for(text: &str) -> Self {
-        let count = |byte| memchr_iter(byte, text.as_bytes()).count();
-        let pairs = count(b'&') + 1;
-        let decoded = (text.len() + 1).saturating_sub(2 * (pairs + count(b'%')));
-        Self { text: String::with_capacity(decoded), pairs: Vec::with_capacity(pairs.min(MAX_PAIRS)) }
+impl<'a> Reading<'a> {
+    fn of(from: &'a str) -> Self {
+        let (mut text, pairs) = ROOM.take();
+        text.reserve(from.len());
+        Self { from, escape: escape_from(from, 0), text, pairs, joined: 0 }
     }
 
-    fn add(&mut self, pair: &str) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let start = self.text.len();
-        decode(name, &mut self.text);
-        let name_end = self.text.len();
-        let (before, name) = self.text.split_at(start);
-        match position(before, &self.pairs, name) {
-            None => {
-                decode(value, &mut self.text);
-                self.pairs.push(Pair { name_end, value_end: self.text.len() });
+    /// Adds the pair that lies here.
+    fn add(&mut self, start: usize, end: usize) {
+        if !self.pairs.is_empty() {
+            self.text.push('&');
+        }
+        let begin = self.text.len();
+        let pair = self.from.as_bytes().get(start..end).unwrap_or_default();
+        let equals = memchr(b'=', pair).map(|at| start + at);
+        let name_end = match equals {
+            Some(equals) if end <= self.escape => {
+                self.text.push_str(self.from.get(start..end).unwrap_or_default());
+                begin + equals - start
             }
+            Some(_) | None => {
+                self.decode(start, equals.unwrap_or(end));
+                let name_end = self.text.len();
+                self.text.push('=');
+                self.decode(equals.map_or(end, |equals| equals + 1), end);
+                name_end
+            }
+        };
+        self.keep(begin, name_end);
+    }
+
+    /// Appends what lies here, decoded.
+    fn decode(&mut self, start: usize, end: usize) {
+        let piece = self.from.get(start..end).unwrap_or_default();
+        if end <= self.escape {
+            return self.text.push_str(piece);
+        }
+        decode(piece, &mut self.text);
+        self.escape = escape_from(self.from, end);
+    }
+
+    /// What lies in the text from here on is a pair of its own, or belongs to one that is there already.
+    fn keep(&mut self, begin: usize, name_end: usize) {
+        let name = self.text.as_bytes().get(begin..name_end).unwrap_or_default();
+        match position(self.text.as_bytes(), &self.pairs, name) {
+            None => self.pairs.push(Pair { name_end, value_end: self.text.len() }),
             Some(index) => {
-                self.text.truncate(start);
-                let mut more = String::from(",");
-                decode(value, &mut more);
-                self.join(index, &more);
+                let value = self.text.split_off(name_end + 1);
+                // The separator before it goes as well.
+                self.text.truncate(begin - 1);
+                self.join(index, &value);
             }
         }
     }
 
     /// Appends to a value; what lies behind it moves.
-    fn join(&mut self, index: usize, more: &str) {
+    fn join(&mut self, index: usize, value: &str) {
+        self.joined += 1;
+        let more = value.len() + 1;
         if let Some(pair) = self.pairs.get(index) {
-            self.text.insert_str(pair.value_end, more);
+            self.text.insert_str(pair.value_end, value);
+            self.text.insert(pair.value_end, ',');
         }
         for (behind, pair) in self.pairs.iter_mut().skip(index).enumerate() {
-            pair.value_end += more.len();
+            pair.value_end += more;
             if behind > 0 {
-                pair.name_end += more.len();
+                pair.name_end += more;
             }
         }
     }
+
+    fn finish(self) -> Parameters {
+        let Self { mut text, mut pairs, .. } = self;
+        let parameters = Parameters { text: text.as_str().into(), pairs: pairs.as_slice().into() };
+        if text.capacity() <= KEEP_TEXT && pairs.capacity() <= KEEP_PAIRS {
+            text.clear();
+            pairs.clear();
+            ROOM.set((text, pairs));
+        }
+        parameters
+    }
+}
+
+/// Where from here on something is to be decoded; the end of the text if nothing is.
+fn escape_from(text: &str, start: usize) -> usize {
+    let rest = text.as_bytes().get(start..).unwrap_or_default();
+    memchr2(b'+', b'%', rest).map_or(text.len(), |at| start + at)
 }
 
 fn entries<'a>(text: &'a str, pairs: &'a [Pair]) -> impl Iterator<Item = (&'a str, &'a str)> {
     let mut start = 0;
     pairs.iter().map(move |pair| {
         let name = text.get(start..pair.name_end).unwrap_or_default();
-        start = pair.value_end;
-        (name, text.get(pair.name_end..pair.value_end).unwrap_or_default())
+        start = pair.value_end + 1;
+        (name, text.get(pair.name_end + 1..pair.value_end).unwrap_or_default())
     })
 }
 
 /// Which of the pairs has this name.
-fn position(text: &str, pairs: &[Pair], name: &str) -> Option<usize> {
+fn position(text: &[u8], pairs: &[Pair], name: &[u8]) -> Option<usize> {
     let mut start = 0;
-    pairs.iter().position(|pair| {
-        let known = start..pair.name_end;
-        start = pair.value_end;
+    for (index, pair) in pairs.iter().enumerate() {
         // Most names differ in length already, which costs no look at the text.
-        known.len() == name.len() && text.get(known).is_some_and(|known| known.eq_ignore_ascii_case(name))
-    })
+        if pair.name_end.wrapping_sub(start) == name.len() {
+            let known = text.get(start..pair.name_end)?;
+            if known == name || is_same(known, name) {
+                return Some(index);
+            }
+        }
+        start = pair.value_end + 1;
+    }
+    None
+}
+
+/// Whether two names are the same in any case. Most that are not differ in their first letter.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let first = |name: &[u8]| name.first().map(u8::to_ascii_lowercase);
+    first(one) == first(other) && one.eq_ignore_ascii_case(other)
 }
 
 /// The form with an escape for every byte that is not ASCII, which means the same: for those that are not UTF-8 as they stand.
@@ -166,24 +239,33 @@ fn escaped(body: &[u8]) -> String {
     text
 }
 
-/// Appends the decoded text. Bytes that are not UTF-8 become U+FFFD.
+/// Appends what the text stands for: `+` is a space and `%XX` a byte; any other `%` is itself. Bytes that are not UTF-8 become
+/// U+FFFD.
 fn decode(text: &str, out: &mut String) {
-    if memchr2(b'+', b'%', text.as_bytes()).is_none() {
-        return out.push_str(text);
-    }
-    let (start, decoded) = (out.len(), Decoded(text.as_bytes()));
-    for byte in decoded.clone() {
-        if !byte.is_ascii() {
-            // A letter may be several bytes, so all are looked at together.
-            out.truncate(start);
-            return out.push_str(&String::from_utf8_lossy(&decoded.collect::<Vec<_>>()));
+    let (start, mut decoded) = (out.len(), Decoded(text.as_bytes()));
+    let mut room = [0; 64];
+    loop {
+        let (mut filled, mut seen) = (0, 0);
+        for (place, byte) in room.iter_mut().zip(&mut decoded) {
+            *place = byte;
+            seen |= byte;
+            filled += 1;
         }
-        out.push(char::from(byte));
+        let piece = room.get(..filled).and_then(|piece| std::str::from_utf8(piece).ok());
+        match piece.filter(|_| seen.is_ascii()) {
+            Some("") => return,
+            Some(piece) => out.push_str(piece),
+            None => {
+                // A letter may be several bytes, so all are looked at together.
+                out.truncate(start);
+                let all: Vec<u8> = Decoded(text.as_bytes()).collect();
+                return out.push_str(&String::from_utf8_lossy(&all));
+            }
+        }
     }
 }
 
-/// What escaped bytes stand for: `+` is a space and `%XX` a byte; any other `%` is itself.
-#[derive(Clone)]
+/// What escaped bytes stand for.
 struct Decoded<'a>(&'a [u8]);
 
 impl Iterator for Decoded<'_> {
@@ -204,17 +286,31 @@ impl Iterator for Decoded<'_> {
 /// The byte that two hexadecimal digits stand for, and what follows them.
 fn two_digits(text: &[u8]) -> Option<(u8, &[u8])> {
     let (&[high, low], rest) = text.split_first_chunk()?;
-    Some((digit(high)? << 4 | digit(low)?, rest))
+    let (high, low) = (digit(high), digit(low));
+    ((high | low) < 16).then_some((high << 4 | low, rest))
 }
 
-const fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
-    }
+/// What a hexadecimal digit is worth, and for any other byte more than that.
+fn digit(byte: u8) -> u8 {
+    DIGITS.get(usize::from(byte)).copied().unwrap_or(0xFF)
 }
+
+const DIGITS: [u8; 256] = {
+    let mut digits = [0xFF; 256];
+    let mut byte: u8 = 0;
+    while byte < u8::MAX {
+        #[expect(clippy::indexing_slicing, reason = "a byte is a place in a table of 256")]
+        let worth = &mut digits[byte as usize];
+        *worth = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => 0xFF,
+        };
+        byte += 1;
+    }
+    digits
+};
 
 #[cfg(test)]
 mod tests {
@@ -291,12 +387,16 @@ mod tests {
     }
 
     #[test]
-    fn usual_parameters_are_read_into_the_room_that_they_keep() {
-        for text in ["a=1", "transport=webSockets&connectionData=%5B%7B%22name%22%3A%22chat%22%7D%5D&tid=3"] {
-            let (read, room) = (Parameters::from_query(text), Reading::with_room_for(text));
-            let kept = (read.text.len(), read.pairs.len());
-            assert_eq!((room.text.capacity(), room.pairs.capacity()), kept, "{text}");
-        }
+    fn a_request_that_is_read_in_the_room_of_another_is_read_alone() {
+        let (long, short) = ("a=1&b=%41&a=2&c", "b=3");
+        let expected = (Parameters::from_query(long), Parameters::from_query(short));
+        assert_eq!(pairs(&expected.0), [("a", "1,2"), ("b", "A"), ("c", "")]);
+        assert_eq!(pairs(&expected.1), [("b", "3")]);
+        let large = Parameters::from_query(&format!("a={}", "x".repeat(2 * KEEP_TEXT)));
+        assert_eq!(large.get("a").map(str::len), Some(2 * KEEP_TEXT));
+        let (text, pairs) = ROOM.take();
+        assert_eq!((text.capacity(), pairs.capacity()), (0, 0), "a large room is given back");
+        assert_eq!((Parameters::from_query(long), Parameters::from_query(short)), expected);
     }
 
     #[test]

@@ -39,6 +39,7 @@ pub(crate) type Handling = BoxFuture<'static, Result<(), Failure>>;
 /// A receive request's admission lives as long as its transport connection: its callbacks see *that* request.
 pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
     /// The topics of a receive request besides the connection's own `c-<id>` and its groups.
+    /// With room for one more.
     fn topics(&self, user: Option<&UserId>) -> Vec<TopicName>;
 
     /// Whether the client of a receive request has listed this hub, and may hear it.

@@ -342,7 +342,7 @@ impl<C: PersistentConnection> PersistentApplication<C> {
 impl<C: PersistentConnection> Application for PersistentApplication<C> {
     fn admit(&self, request: Arc<Request>) -> Begun<Result<Arc<dyn Admission>, Refusal>> {
         let connection = Arc::clone(&self.connection);
-        let asked = async move {
+        let admitted = async move {
             match connection.authorize(&request).await {
                 Access::Denied => Err(Refusal::NotAuthorized),
                 Access::Allowed => {
@@ -351,7 +351,7 @@ impl<C: PersistentConnection> Application for PersistentApplication<C> {
                 }
             }
         };
-        Begun::Waits(asked.boxed())
+        Begun::with(admitted.boxed())
     }
 
     fn group_prefix(&self) -> &'static str {
@@ -383,7 +383,9 @@ impl<C: PersistentConnection> PersistentAdmission<C> {
 
 impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
     fn topics(&self, _: Option<&UserId>) -> Vec<TopicName> {
-        vec![broadcast_topic(type_name::<C>()).into()]
+        let mut topics = Vec::with_capacity(2);
+        topics.push(TopicName::from(broadcast_topic(type_name::<C>())));
+        topics
     }
 
     fn hears(&self, _: &HubName) -> bool {

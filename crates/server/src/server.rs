@@ -355,15 +355,16 @@ impl Core {
             tokio::spawn(run_heartbeat(Arc::downgrade(self)));
             Handle::current()
         });
-        match self.registry.find(id) {
-            Some(record) if record.is_forgotten() => self.forget(&record),
-            Some(record) => return record,
-            None => {}
+        loop {
+            let record = self.registry.find_or_create(id, || {
+                self.counters.connections_current.increment();
+                Record::new(self, id)
+            });
+            if !record.is_forgotten() {
+                return record;
+            }
+            self.forget(&record);
         }
-        self.registry.find_or_create(id, || {
-            self.counters.connections_current.increment();
-            Record::new(self, id)
-        })
     }
 
     /// Handlers run on the server's runtime, even if their cause is on a thread that has none.

@@ -30,9 +30,9 @@ fn hot_types_stay_small() {
         (
             "the transport connection, with its place in the log and its socket",
             SHARED + size_of::<Link>(),
-            464,
+            448,
         ),
-        ("of that: the place in the log", size_of::<Option<Reader>>(), 192),
+        ("of that: the place in the log", size_of::<Option<Reader>>(), 176),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
         ("the task that carries it", TASK + size_of_future(passage::socket), 272),
     ];

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use heliostat_bus::{Bus, Collected, Epoch, Gap, Limits, Position, Start, Subscription, Taken, TopicName};
+use heliostat_bus::{
+    Bus, Collected, Epoch, Gap, Limits, Position, Resting, Start, Subscription, Taken, TopicName,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -19,6 +21,9 @@ enum Step {
     Publish { topic: usize, count: u64, kind: Kind },
     Subscribe { topics: Vec<usize>, start: StartStep },
     Drop { reader: usize },
+    Rest { reader: usize },
+    Resume { resting: usize },
+    DropResting { resting: usize },
     Add { reader: usize, topic: usize },
     Remove { reader: usize, topic: usize },
     Take { reader: usize, limit: usize },
@@ -48,6 +53,9 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (topic.clone(), 1_u64..12, kind).prop_map(|(topic, count, kind)| Step::Publish { topic, count, kind }),
         3 => (vec(topic.clone(), 0..4), start).prop_map(|(topics, start)| Step::Subscribe { topics, start }),
         2 => reader.clone().prop_map(|reader| Step::Drop { reader }),
+        2 => reader.clone().prop_map(|reader| Step::Rest { reader }),
+        2 => (0_usize..2).prop_map(|resting| Step::Resume { resting }),
+        1 => (0_usize..2).prop_map(|resting| Step::DropResting { resting }),
         2 => (reader.clone(), topic.clone()).prop_map(|(reader, topic)| Step::Add { reader, topic }),
         1 => (reader.clone(), topic).prop_map(|(reader, topic)| Step::Remove { reader, topic }),
         5 => (reader, 1_usize..40).prop_map(|(reader, limit)| Step::Take { reader, limit }),
@@ -198,6 +206,7 @@ struct Both {
     model: Model,
     kinds: BTreeMap<u64, Kind>,
     readers: Vec<(Subscription<Note, usize>, Reader)>,
+    resting: Vec<(Resting<Note, usize>, Reader)>,
     next_id: usize,
     epoch: Instant,
 }
@@ -206,8 +215,8 @@ impl Both {
     fn new() -> Self {
         let limits = Limits { topic_messages: 1, idle_topics: IDLE_TOPICS, ..Limits::default() };
         let bus = Bus::new(Epoch::new(7), limits);
-        let (model, kinds, readers) = (Model::default(), BTreeMap::new(), Vec::new());
-        Self { bus, model, kinds, readers, next_id: 0, epoch: start_of_time() }
+        let (model, kinds, readers, resting) = (Model::default(), BTreeMap::new(), Vec::new(), Vec::new());
+        Self { bus, model, kinds, readers, resting, next_id: 0, epoch: start_of_time() }
     }
 
     fn run(&mut self, step: Step) {
@@ -221,10 +230,22 @@ impl Both {
                 // As the bus leaves them: in the order of its own list.
                 let names = real.topics().map(TopicName::to_string).collect::<Vec<_>>();
                 drop(real);
-                for name in names {
-                    self.model.leave(known(&name), model.id);
-                }
-                self.model.forget_idle();
+                self.leave(names, &model);
+            }
+            Step::Rest { reader } if reader < self.readers.len() => {
+                let (real, model) = self.readers.swap_remove(reader);
+                self.resting.push((real.rest(), model));
+            }
+            Step::Resume { resting } if resting < self.resting.len() => {
+                let (real, model) = self.resting.swap_remove(resting);
+                assert_eq!(real.position().get(), model.position);
+                self.readers.push((real.resume(model.id), model));
+            }
+            Step::DropResting { resting } if resting < self.resting.len() => {
+                let (real, model) = self.resting.swap_remove(resting);
+                let names = real.topics().map(TopicName::to_string).collect::<Vec<_>>();
+                drop(real);
+                self.leave(names, &model);
             }
             Step::Add { reader, topic } if reader < self.readers.len() => {
                 let (real, model) = &mut self.readers[reader];
@@ -249,8 +270,16 @@ impl Both {
                 assert_eq!(self.bus.collect(now, Duration::from_secs(TIME_TO_LIVE)), expected);
             }
             Step::Drop { .. } | Step::Add { .. } | Step::Remove { .. } | Step::Take { .. } => {}
+            Step::Rest { .. } | Step::Resume { .. } | Step::DropResting { .. } => {}
         }
         self.compare();
+    }
+
+    fn leave(&mut self, names: Vec<String>, reader: &Reader) {
+        for name in names {
+            self.model.leave(known(&name), reader.id);
+        }
+        self.model.forget_idle();
     }
 
     fn publish(&mut self, name: &'static str, kind: Kind) {
@@ -260,13 +289,16 @@ impl Both {
         assert_eq!(self.bus.publish(name, note, &mut wake).map(Position::get), expected);
         let Some(number) = expected else { return assert_eq!(wake, []) };
         self.kinds.insert(number, kind);
-        for (_, reader) in &mut self.readers {
+        let models = self.readers.iter_mut().map(|(_, model)| model);
+        for reader in models.chain(self.resting.iter_mut().map(|(_, model)| model)) {
             if let Some(due) = reader.due.get_mut(name) {
                 due.push((number, kind));
             }
         }
         wake.sort_unstable();
-        assert!(wake.iter().eq(&self.model.topics[name].readers), "all its readers are woken, each once");
+        let rests = |id: &&usize| self.resting.iter().any(|(_, model)| model.id == **id);
+        let awake = self.model.topics[name].readers.iter().filter(|id| !rests(id));
+        assert!(wake.iter().eq(awake), "all its readers are woken, each once, but those at rest");
     }
 
     fn subscribe(&mut self, topics: &[usize], start: StartStep) {
@@ -323,7 +355,7 @@ impl Both {
         let statistics = self.bus.statistics();
         assert_eq!(statistics.topics, self.model.topics.len());
         assert_eq!(statistics.idle_topics, self.model.idle.len());
-        assert_eq!(statistics.subscriptions, self.readers.len());
+        assert_eq!(statistics.subscriptions, self.readers.len() + self.resting.len());
         assert_eq!(statistics.published_total, self.model.head);
         assert_eq!(statistics.evicted_total, self.model.evicted);
         assert_eq!(statistics.lost_total, self.model.lost);
@@ -351,6 +383,9 @@ proptest! {
         let mut both = Both::new();
         for step in steps {
             both.run(step);
+        }
+        while !both.resting.is_empty() {
+            both.run(Step::Resume { resting: 0 });
         }
         // In the end everybody catches up.
         for reader in 0..both.readers.len() {

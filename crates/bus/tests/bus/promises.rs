@@ -452,3 +452,28 @@ fn a_handle_may_use_the_bus_when_it_is_dropped() {
     assert_eq!(bus.statistics().subscriptions, 0);
     assert_eq!(bus.statistics().idle_topics, 1);
 }
+
+#[test]
+fn a_reader_at_rest_wakes_nobody_and_finds_what_was_published_meanwhile_once() {
+    let bus = bus(Limits { idle_topics: 0, ..Limits::default() });
+    let mut ann = bus.subscribe("ann", topics(["room", "ann's"]), Start::Now);
+    publish(&bus, "room", [1]);
+    assert_eq!(take_all(&mut ann), (vec![1], 0));
+    let ann = ann.rest();
+    assert_eq!(publish(&bus, "room", [2]), [""; 0]);
+    assert_eq!(publish(&bus, "ann's", [3]), [""; 0], "the topic is there, though nobody else reads it");
+    assert_eq!((bus.statistics().topics, bus.statistics().idle_topics), (2, 0));
+    let mut ann = ann.resume("ann again");
+    assert_eq!(publish(&bus, "room", [4]), ["ann again"]);
+    assert_eq!(take_all(&mut ann), (vec![2, 3, 4], 0));
+    drop(ann.rest());
+    assert_eq!(bus.statistics().topics, 0, "who is gone keeps no topic");
+}
+
+#[test]
+fn what_a_reader_lost_at_rest_is_counted_exactly() {
+    let bus = bus(Limits { topic_messages: 32, ..Limits::default() });
+    let ann = bus.subscribe("ann", topics(["room"]), Start::Now).rest();
+    publish(&bus, "room", 0..40);
+    assert_eq!(take_all(&mut ann.resume("ann")), ((8..40).collect(), 8));
+}

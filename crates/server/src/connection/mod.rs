@@ -5,6 +5,7 @@ mod dismissal;
 mod ended;
 mod heartbeat;
 mod history;
+mod left;
 mod line;
 mod losses;
 mod portrait;

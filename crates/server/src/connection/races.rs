@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use heliostat_bus::{Start, TopicName};
+use heliostat_bus::{Position, Start, TopicName};
 use heliostat_proto::{
     connection::{Input, Opening, Reason},
     id::ConnectionId,
@@ -31,7 +31,7 @@ use crate::{
     failure::Failure,
     http::request::Request,
     server::{Core, Server},
-    transport::{Framing, Initializes, Link, LinkSeed},
+    transport::{Framing, GroupsRead, Initializes, Link, LinkSeed},
 };
 
 /// Enough for every two threads to meet in every order on two cores; about a second in a debug build.
@@ -99,6 +99,7 @@ struct Stage {
     core: Arc<Core>,
     record: Arc<Record>,
     present: Present,
+    kind: TransportKind,
     links: Mutex<Vec<Arc<Link>>>,
 }
 
@@ -107,7 +108,12 @@ impl Stage {
         let mut random = [0; 16];
         random[..4].copy_from_slice(&number.to_ne_bytes());
         let record = core.record(ConnectionId::from_random(random));
-        Self { core: Arc::clone(core), record, present: Present::default(), links: Mutex::default() }
+        let kind = if number % 4 < 2 { TransportKind::ServerSentEvents } else { TransportKind::LongPolling };
+        Self { core: Arc::clone(core), record, present: Present::default(), kind, links: Mutex::default() }
+    }
+
+    fn polls(&self) -> bool {
+        self.kind == TransportKind::LongPolling
     }
 
     fn owner(&self) -> Owner {
@@ -118,7 +124,7 @@ impl Stage {
             extensions: http::Extensions::new(),
             query: Parameters::from_query(""),
             form: Parameters::from_query(""),
-            transport: Some(TransportKind::ServerSentEvents),
+            transport: Some(self.kind),
             protocol_version: ProtocolVersion::parse("2.1").unwrap(),
         };
         Owner {
@@ -130,20 +136,20 @@ impl Stage {
 
     fn open(&self, opening: Opening) {
         let owner = self.owner();
-        let kind = TransportKind::ServerSentEvents;
+        let framing = if self.polls() { Framing::LongPolling } else { Framing::EventStream };
         let seed = LinkSeed {
             connection: self.record.id,
-            kind,
-            framing: Framing::EventStream,
+            kind: self.kind,
+            framing,
             admission: Arc::clone(&owner.admission),
             request: Arc::clone(&owner.request),
-            groups: Vec::new(),
-            group_prefix: "",
+            topics: vec![self.record.topic.clone()],
+            groups: GroupsRead { prefix: "", names: BTreeSet::new() },
             initializes: Initializes::Yes,
-            long_poll_delay: None,
+            start: Start::After(Position::ZERO),
         };
-        let build = |id| Link::new(&self.core, &self.record, id, seed, Start::Now);
-        let opened = self.record.open(&self.core, Arrival { owner, kind, opening }, build);
+        let arrival = Arrival { seed, opening, endpoint: owner.endpoint };
+        let opened = self.record.open(&self.core, arrival);
         self.links.lock().unwrap().extend(opened);
     }
 
@@ -151,11 +157,17 @@ impl Stage {
         self.record.start(&self.core, self.owner());
     }
 
+    /// The client is gone, or has got the answer to its poll.
     fn lose(&self) {
         let last = self.links.lock().unwrap().last().cloned();
         if let Some(link) = last {
-            link.close(Input::Lost(link.id));
+            link.close(if self.polls() { Input::Answered(link.id) } else { Input::Lost(link.id) });
         }
+    }
+
+    /// The client comes back.
+    fn come_back(&self) {
+        self.open(if self.polls() { Opening::Poll } else { Opening::Reconnect });
     }
 
     /// The heartbeat comes late, three times: pinged, given up, forgotten.
@@ -173,7 +185,7 @@ impl Stage {
     fn race(&self, round: u32) {
         let acts: [fn(&Self); 7] = [
             Self::start,
-            |stage| stage.open(Opening::Reconnect),
+            Self::come_back,
             Self::lose,
             |stage| stage.hear(Input::Aborted),
             Self::time_passes,
@@ -238,7 +250,46 @@ async fn however_ends_and_returns_race_connected_is_first_and_disconnected_last_
         stories.insert(story);
     }
     assert!(stories.len() > 1, "they never really raced: {stories:?}");
-    assert_eq!(server.metrics().connections_current, 0, "nothing is kept of them");
+    let metrics = server.metrics();
+    assert_eq!(metrics.connections_current, 0, "nothing is kept of them");
+    assert_eq!(server.core.bus.statistics().subscriptions, 0, "no reader rests for ever");
+    assert_eq!(metrics.connections_current_long_polling, 0);
+    assert_eq!(metrics.message_bus_subscribers_current, 0);
+}
+
+/// One poll after the other: the reader is handed on, and is gone when nobody can come for it any more.
+#[tokio::test]
+async fn a_reader_rests_between_two_polls_and_no_longer() {
+    let server = Server::builder().build().unwrap();
+    let stage = Stage::new(&server.core, 2);
+    let subscriptions = || server.core.bus.statistics().subscriptions;
+    stage.open(Opening::ConnectDelayed);
+    for poll in 0..3 {
+        assert_eq!(subscriptions(), 1, "poll {poll}");
+        stage.lose();
+        assert_eq!(server.metrics().message_bus_subscribers_current, 0, "who rests is not there");
+        assert_eq!(subscriptions(), 1, "poll {poll}");
+        stage.open(Opening::Poll);
+    }
+    // A newer one takes its place.
+    stage.open(Opening::Poll);
+    let older = stage.links.lock().unwrap().remove(4 - 1);
+    older.close(Input::Answered(older.id));
+    assert_eq!(subscriptions(), 1);
+    // Who returns otherwise begins anew.
+    stage.lose();
+    stage.open(Opening::Reconnect);
+    assert_eq!(subscriptions(), 1);
+    // The client is gone: nothing rests.
+    let last = stage.links.lock().unwrap().last().cloned().unwrap();
+    last.close(Input::Lost(last.id));
+    assert_eq!(subscriptions(), 0);
+    // It is over while the reader rests.
+    stage.open(Opening::Poll);
+    stage.lose();
+    assert_eq!(subscriptions(), 1);
+    stage.hear(Input::Aborted);
+    assert_eq!(subscriptions(), 0);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use heliostat_bus::Position;
+use heliostat_bus::{Position, TopicName};
 use heliostat_proto::{
     connection::{
         Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection, Stage,
@@ -30,6 +30,7 @@ use super::{
     callbacks::Callbacks,
     ended::Ended,
     history::{self, History},
+    left::Left,
     traffic::Traffic,
 };
 use crate::{
@@ -38,8 +39,8 @@ use crate::{
     lost::LossCause,
     server::Core,
     settings::LateReturn,
-    trace,
-    transport::{GroupsRead, Link, Reader},
+    topic, trace,
+    transport::{GroupsRead, Link, LinkSeed},
 };
 
 /// What a client reads when it is told to stop and nothing else was said.
@@ -51,6 +52,8 @@ const NEVER: u64 = u64::MAX;
 /// A SignalR connection on this server. Lives until its tombstone is forgotten.
 pub(crate) struct Record {
     pub(crate) id: ConnectionId,
+    /// The topic that it has for itself.
+    pub(crate) topic: TopicName,
     pub(crate) callbacks: Callbacks,
     pub(crate) ended: Ended,
     /// What its client reads when it is told to stop, if it is not the usual.
@@ -60,7 +63,7 @@ pub(crate) struct Record {
     pub(crate) traffic: Traffic,
     pub(super) began: Instant,
     /// Up to where in the log the transport connections before the present one have read.
-    read_up_to: AtomicU64,
+    pub(super) read_up_to: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -69,7 +72,7 @@ pub(super) struct State {
     /// The transport connection that is open, if one is.
     pub(super) link: Option<Arc<Link>>,
     /// What the last transport connection left behind, while none is open.
-    pub(super) left: Option<Left>,
+    pub(super) left: Option<Box<Left>>,
     next_link: u64,
     /// Up to when the machine knows of the link's writing and hearing.
     told: Option<(Instant, Instant)>,
@@ -98,14 +101,6 @@ impl Presence {
             Self::Nobody => false,
         }
     }
-}
-
-/// What is known about a connection that is away.
-pub(super) struct Left {
-    pub(super) kind: TransportKind,
-    pub(super) groups: GroupsRead,
-    pub(super) written_at: Instant,
-    pub(super) heard_at: Instant,
 }
 
 impl State {
@@ -170,9 +165,9 @@ impl Epitaph {
 /// A receive request that wants to become the connection's transport connection.
 #[derive(Debug)]
 pub(crate) struct Arrival {
-    pub(crate) owner: Owner,
-    pub(crate) kind: TransportKind,
+    pub(crate) seed: LinkSeed,
     pub(crate) opening: Opening,
+    pub(crate) endpoint: Arc<str>,
 }
 
 impl fmt::Debug for Record {
@@ -203,6 +198,7 @@ impl Record {
         };
         Arc::new(Self {
             id,
+            topic: TopicName::from(topic::of_connection(id)),
             callbacks: Callbacks::default(),
             ended: Ended::default(),
             farewell: OnceLock::new(),
@@ -215,26 +211,28 @@ impl Record {
     }
 
     /// Takes a receive request in: the transport connection before it is replaced. `None` if the connection is over (D-1).
-    pub(crate) fn open(
-        self: &Arc<Self>,
-        core: &Arc<Core>,
-        arrival: Arrival,
-        build: impl FnOnce(LinkId) -> Arc<Link>,
-    ) -> Option<Arc<Link>> {
+    pub(crate) fn open(self: &Arc<Self>, core: &Arc<Core>, arrival: Arrival) -> Option<Arc<Link>> {
+        let Arrival { seed, opening, endpoint } = arrival;
+        let kind = seed.kind;
+        let (admission, request) = (Arc::clone(&seed.admission), Arc::clone(&seed.request));
         let mut state = self.lock();
         if state.machine.admits() != Welcome::Welcome {
             return None;
         }
         let id = LinkId::new(state.next_link);
         state.next_link += 1;
-        let link = build(id);
-        state.whose = Whose::Living(arrival.owner);
+        let mut left = state.left.take();
+        let rest = left.as_mut().filter(|_| opening == Opening::Poll).and_then(|left| left.take_rest(&seed));
+        let link = Link::new(core, self, id, seed, rest);
+        let owner = Whose::Living(Owner { admission, request, endpoint });
+        let whose_before = std::mem::replace(&mut state.whose, owner);
         let replaced = state.link.replace(Arc::clone(&link));
-        state.left = None;
         state.told = Some((link.written_at(), link.heard_at()));
-        let opened = Input::Opened { link: id, kind: arrival.kind, how: arrival.opening };
+        let opened = Input::Opened { link: id, kind, how: opening };
         let mut endings = self.step(core, &mut state, opened, core.now());
         drop(state);
+        // Only now: they are not ours alone, and a reader leaves its topics only when the new one has joined them.
+        drop((whose_before, left));
         // The machine speaks of links by number; the one it replaces is no longer in `state.link`.
         if let Some(old) = replaced {
             endings.retain(|(ended, _)| *ended != old.id);
@@ -290,27 +288,6 @@ impl Record {
         let state = self.lock();
         let reads = state.link.as_ref().and_then(|link| link.with_reader(|reader| is_in(reader.groups())));
         reads.unwrap_or_else(|| state.left.as_ref().is_some_and(|left| is_in(&left.groups)))
-    }
-
-    /// A transport connection is about to be over: takes its reader, and keeps what must outlive it. In one step, so that nobody who
-    /// looks for the members of a group misses this one.
-    pub(crate) fn part(&self, link: &Link) -> Option<Reader> {
-        let mut state = self.lock();
-        let mut reader = link.take_reader();
-        self.traffic.written(link.take_bytes_written());
-        if let Some(reader) = &reader {
-            self.read_up_to.fetch_max(reader.position().get(), Ordering::Relaxed);
-        }
-        if state.link.as_ref().is_some_and(|current| current.id == link.id) {
-            let (written_at, heard_at) = (written_at(&state.machine, link), link.heard_at());
-            state.left = reader.as_mut().map(|reader| Left {
-                kind: link.kind,
-                groups: reader.take_groups(),
-                written_at,
-                heard_at,
-            });
-        }
-        reader
     }
 
     /// Whether a transport connection is open.
@@ -369,7 +346,9 @@ impl Record {
 
     /// Something happened.
     pub(crate) fn handle(self: &Arc<Self>, core: &Arc<Core>, input: Input) {
-        self.handle_at(core, input, core.now());
+        let mut state = self.lock();
+        let endings = self.step(core, &mut state, input, core.now());
+        self.conclude(core, state, input, endings);
     }
 
     /// A deadline may have come.
@@ -378,6 +357,7 @@ impl Record {
     /// machine is told, in the order of those times, and of each time once.
     pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
         let mut state = self.lock();
+        // The heartbeat has forgotten it.
         state.booked = NEVER;
         if let Some(link) = state.link.clone() {
             let (wrote, heard) = (link.written_at(), link.listen());
@@ -389,15 +369,17 @@ impl Record {
                 _ = self.decide(core, &mut state, input, at);
             }
         }
-        self.conclude(core, state, Input::Tick, now);
+        let endings = self.step(core, &mut state, Input::Tick, now);
+        self.conclude(core, state, Input::Tick, endings);
     }
 
-    fn handle_at(self: &Arc<Self>, core: &Arc<Core>, input: Input, now: Instant) {
-        self.conclude(core, self.lock(), input, now);
-    }
-
-    fn conclude(self: &Arc<Self>, core: &Arc<Core>, mut state: Guard<'_>, input: Input, now: Instant) {
-        let endings = self.step(core, &mut state, input, now);
+    pub(super) fn conclude(
+        &self,
+        core: &Core,
+        mut state: Guard<'_>,
+        input: Input,
+        endings: Vec<(LinkId, Ending)>,
+    ) {
         let link = if endings.is_empty() { None } else { state.link.clone() };
         // Dropped after the lock.
         let (_closed, ended) = (state.link.take_if(|link| closes(input, link.id)), state.ended_owner());
@@ -417,7 +399,7 @@ impl Record {
     }
 
     /// Asks the machine, and makes sure that it is asked again in time.
-    fn step(
+    pub(super) fn step(
         self: &Arc<Self>,
         core: &Arc<Core>,
         state: &mut State,
@@ -472,6 +454,7 @@ impl Record {
                 }
             }
         }
+        state.tidy();
         if let Some(link) = state.link.as_ref().filter(|_| has_frames) {
             // Once, so that a keep-alive and a ping are one write.
             link.notify();

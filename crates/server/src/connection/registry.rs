@@ -1,11 +1,13 @@
 //! Connection id → SignalR connection, for every connection that this server knows, and for a while those that ended.
+//!
+//! Ids are random numbers that come out of a sealed token: no peer can choose one. So they need no hash but themselves.
 
 use std::{
-    hash::BuildHasher,
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use hashbrown::{DefaultHashBuilder, HashMap};
 use heliostat_proto::id::ConnectionId;
 
 use super::Record;
@@ -13,23 +15,39 @@ use super::Record;
 /// Connections come and go on every core at once; a lock per shard keeps them out of each other's way.
 const SHARDS: usize = 64;
 
-/// Ids are random and come out of sealed tokens, so no peer chooses them, and a quick hash will do.
-type Records = HashMap<ConnectionId, Arc<Record>>;
-
 /// All records of one server.
 #[derive(Debug)]
 pub(crate) struct Registry {
     shards: Vec<Mutex<Records>>,
-    /// Which shard. Another hash than that of the shards' own tables, or each would fill only one place in [`SHARDS`].
-    hashes: DefaultHashBuilder,
+}
+
+type Records = HashMap<ConnectionId, Arc<Record>, BuildHasherDefault<IdHasher>>;
+
+/// A random number's own bits.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write_u128(&mut self, id: u128) {
+        let [low, high] = [id & u128::from(u64::MAX), id >> 64].map(|half| u64::try_from(half).unwrap_or(0));
+        // Some bits of a GUID are always the same: the other half's lie over them.
+        self.0 = low ^ high.rotate_left(29);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Default for Registry {
     fn default() -> Self {
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            hashes: DefaultHashBuilder::default(),
-        }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
     }
 }
 
@@ -63,9 +81,37 @@ impl Registry {
     }
 
     fn with<T>(&self, id: ConnectionId, work: impl FnOnce(&mut Records) -> T) -> T {
-        let index = usize::try_from(self.hashes.hash_one(id) % SHARDS as u64).unwrap_or_default();
+        let hash = BuildHasherDefault::<IdHasher>::default().hash_one(id);
+        // Not the bits by which a table finds its places.
+        let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
         #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
         let mut records = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut records)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn ids_of_all_kinds_are_spread_over_the_shards_and_over_a_table() {
+        let random = |number: u64| {
+            let scattered = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            [scattered.to_be_bytes(), scattered.rotate_left(17).to_be_bytes()].concat().try_into().unwrap()
+        };
+        let hashes: Vec<u64> = (0..6400)
+            .map(|number| ConnectionId::from_random(random(number)))
+            .map(|id| BuildHasherDefault::<IdHasher>::default().hash_one(id))
+            .collect();
+        // What a table looks at: the low bits for the place, the high ones for the tag.
+        for (what, bits) in [("shard", 32), ("place", 0), ("tag", 57)] {
+            let mut counts = [0_usize; 64];
+            hashes.iter().for_each(|hash| counts[usize::try_from((hash >> bits) % 64).unwrap()] += 1);
+            assert!(counts.iter().all(|&count| (50..200).contains(&count)), "{what}: {counts:?}");
+        }
+        assert_eq!(hashes.iter().collect::<BTreeSet<_>>().len(), hashes.len());
     }
 }

@@ -23,8 +23,9 @@ pub(crate) fn judge(options: &EndpointOptions, method: &Method, headers: &Header
         return CrossOrigin::Foreign;
     }
     let readable = origin.filter(|_| text.is_some_and(|text| options.cors.allows(text))).cloned();
-    match (&readable, headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)) {
-        (Some(origin), Some(wanted)) if method == Method::OPTIONS => {
+    let asks = readable.as_ref().filter(|_| method == Method::OPTIONS);
+    match asks.and_then(|origin| Some((origin, headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?))) {
+        Some((origin, wanted)) => {
             let mut answer = bare(StatusCode::NO_CONTENT);
             let out = answer.headers_mut();
             out.remove(header::X_CONTENT_TYPE_OPTIONS);
@@ -35,7 +36,7 @@ pub(crate) fn judge(options: &EndpointOptions, method: &Method, headers: &Header
             allow(&mut answer, origin.clone());
             CrossOrigin::Preflight(Box::new(answer))
         }
-        _ => CrossOrigin::Serve(readable),
+        None => CrossOrigin::Serve(readable),
     }
 }
 

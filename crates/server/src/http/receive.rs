@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heliostat_bus::CursorError;
+use heliostat_bus::{CursorError, TopicName};
 use heliostat_proto::{
     connection::Opening,
     frame::{forever_frame::FrameId, jsonp::Callback},
@@ -21,11 +21,11 @@ use super::{
 use crate::{
     application::Admission,
     begun::Begun,
-    connection::{Arrival, Outcome, Owner, Record},
+    connection::{Arrival, Outcome, Record},
     protect::GroupsToken,
     server::{Core, Endpoint},
     transport::{
-        Framing, Initializes, Link, LinkSeed,
+        Framing, GroupsRead, Initializes, Link, LinkSeed,
         passage::Passage,
         response_body::{Prompt, ResponseBody},
         stop_response,
@@ -89,27 +89,28 @@ impl Receive<'_> {
             framing: framing.clone(),
             admission: Arc::clone(&self.admission),
             request: Arc::clone(&self.request),
-            groups: self.admission.rejoining_groups(groups),
-            group_prefix: self.endpoint.application.group_prefix(),
+            topics: self.topics(&record),
+            groups: GroupsRead {
+                prefix: self.endpoint.application.group_prefix(),
+                names: self.admission.rejoining_groups(groups).into_iter().collect(),
+            },
             initializes: if self.command == Command::Connect { Initializes::Yes } else { Initializes::No },
-            long_poll_delay: Some(core.timeouts.long_poll_delay())
-                .filter(|delay| self.kind == TransportKind::LongPolling && !delay.is_zero()),
+            start,
         };
         let opening = self.opening();
-        let arrival = Arrival {
-            owner: Owner {
-                admission: Arc::clone(&self.admission),
-                request: Arc::clone(&self.request),
-                endpoint: Arc::clone(&self.endpoint.path),
-            },
-            kind: self.kind,
-            opening,
-        };
-        let opened = record.open(core, arrival, |link| Link::new(core, &record, link, seed, start));
-        match opened {
+        let arrival = Arrival { seed, opening, endpoint: Arc::clone(&self.endpoint.path) };
+        match record.open(core, arrival) {
             Some(link) => Ok(self.carry(link, opening, record)),
             None => Err(self.stop(&record, &framing)),
         }
+    }
+
+    /// What it reads besides its groups.
+    fn topics(&self, record: &Record) -> Vec<TopicName> {
+        let user = self.core.user_id(&self.request);
+        let mut topics = self.admission.topics(user.as_ref());
+        topics.push(record.topic.clone());
+        topics
     }
 
     fn opening(&self) -> Opening {

@@ -174,7 +174,7 @@ impl Exchange {
         if body.is_end_stream() {
             return Ok(());
         }
-        let form = form(body, self.service.server.core.settings.max_incoming_message).await?;
+        let form = form(body, &self.service.server.core.settings).await?;
         if let Some(request) = Arc::get_mut(&mut self.request) {
             request.form = form;
         }

@@ -27,18 +27,17 @@ use crate::{
         entry::HubEntry,
         guard::{guard, guard_now},
         invocation::{Event, Invocation, Occasion},
+        listed::{Hubs, Listed},
         registry::HubRegistry,
         signal::{self, Signal},
     },
 };
 
-/// The topics of one hub, and the connection's own.
-const ROOM_FOR_TOPICS: usize = 3;
-
 /// All hubs of a server, at one endpoint.
 #[derive(Debug)]
 pub(crate) struct HubApplication {
     registry: Arc<HubRegistry>,
+    listed: Listed,
     detailed_errors: DetailedErrors,
     javascript_proxies: JavaScriptProxies,
 }
@@ -49,64 +48,45 @@ struct HubAdmission {
     registry: Arc<HubRegistry>,
     detailed_errors: DetailedErrors,
     request: Arc<Request>,
-    hubs: Listed,
-}
-
-/// The hubs of a list. Most clients list one, so the first needs no memory of its own.
-#[derive(Debug)]
-struct Listed {
-    first: Option<HubEntry>,
-    others: Vec<HubEntry>,
-}
-
-impl Listed {
-    fn iter(&self) -> impl Iterator<Item = &HubEntry> {
-        self.first.iter().chain(&self.others)
-    }
-}
-
-impl From<HubEntry> for Listed {
-    fn from(hub: HubEntry) -> Self {
-        Self { first: Some(hub), others: Vec::new() }
-    }
-}
-
-impl FromIterator<HubEntry> for Listed {
-    fn from_iter<T: IntoIterator<Item = HubEntry>>(hubs: T) -> Self {
-        let mut hubs = hubs.into_iter();
-        Self { first: hubs.next(), others: hubs.collect() }
-    }
+    hubs: Hubs,
 }
 
 impl HubApplication {
     pub(crate) fn new(registry: Arc<HubRegistry>, options: &EndpointOptions) -> Self {
         Self {
             registry,
+            listed: Listed::default(),
             detailed_errors: options.detailed_errors,
             javascript_proxies: options.javascript_proxies,
         }
     }
 
     fn judge(&self, request: Arc<Request>) -> Result<Arc<dyn Admission>, Refusal> {
-        let hubs = self.listed(&request)?;
+        let listed = self.listed(request.query("connectionData").unwrap_or_default())?;
+        let lists_none = listed.is_empty();
+        // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
+        let hubs = heard(listed, &request);
+        if hubs.is_empty() && !lists_none {
+            return Err(Refusal::NotAuthorized);
+        }
         let (registry, detailed_errors) = (Arc::clone(&self.registry), self.detailed_errors);
         Ok(Arc::new(HubAdmission { registry, detailed_errors, request, hubs }))
     }
 
-    /// The hubs that the request lists and may hear.
-    fn listed(&self, request: &Request) -> Result<Listed, Refusal> {
-        let (list, may_connect) =
-            (request.query("connectionData"), |hub: &HubEntry| hub.may_connect(request));
-        if let Some(name) = connection_data::only_hub(list) {
-            let hub = self.resolve(name)?;
-            return if may_connect(&hub) { Ok(hub.into()) } else { Err(Refusal::NotAuthorized) };
+    /// The hubs that this text lists.
+    fn listed(&self, text: &str) -> Result<Hubs, Refusal> {
+        if let Some(hubs) = self.listed.find(text) {
+            return Ok(Arc::clone(hubs));
         }
-        let listed = connection_data::parse(list).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let known = listed.iter().map(|name| self.resolve(name.as_str()));
-        // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
-        let known: Vec<_> = known.collect::<Result<_, _>>()?;
-        let hubs: Listed = known.into_iter().filter(may_connect).collect();
-        if hubs.first.is_none() && !listed.is_empty() { Err(Refusal::NotAuthorized) } else { Ok(hubs) }
+        let hubs: Hubs = if let Some(name) = connection_data::only_hub(Some(text)) {
+            Arc::new([self.resolve(name)?])
+        } else {
+            let names =
+                connection_data::parse(Some(text)).map_err(|error| Refusal::Malformed(error.to_string()))?;
+            names.iter().map(|name| self.resolve(name.as_str())).collect::<Result<_, _>>()?
+        };
+        self.listed.remember(text, &hubs);
+        Ok(hubs)
     }
 
     fn resolve(&self, name: &str) -> Result<HubEntry, Refusal> {
@@ -114,6 +94,18 @@ impl HubApplication {
             Refusal::UnknownHub(format!("connectionData names the hub '{name}', which does not exist here"))
         };
         self.registry.find(name).ok_or_else(unknown)
+    }
+}
+
+/// Those of the hubs that the client of this request may hear.
+fn heard(listed: Hubs, request: &Request) -> Hubs {
+    let may_hear = |hub: &&HubEntry| hub.may_connect(request);
+    match listed.iter().position(|hub| !may_hear(&hub)) {
+        None => listed,
+        Some(refused) => {
+            let behind = listed.iter().skip(refused + 1).filter(may_hear);
+            listed.iter().take(refused).chain(behind).cloned().collect()
+        }
     }
 }
 
@@ -153,10 +145,12 @@ fn proxy(hub: &HubEntry) -> ProxyHub {
 
 impl Admission for HubAdmission {
     fn topics(&self, user: Option<&UserId>) -> Vec<TopicName> {
-        let mut topics = Vec::with_capacity(ROOM_FOR_TOPICS);
-        for hub in self.hubs.iter() {
+        let of_each = if user.is_some() { 2 } else { 1 };
+        let mut topics = Vec::with_capacity(of_each * self.hubs.len() + 1);
+        for hub in &*self.hubs {
             topics.push(hub.everyone().clone());
-            topics.extend(user.map(|user| Signal::User(user.as_str()).address(hub.name()).topic.into()));
+            let of_user = user.map(|user| Signal::User(user.as_str()).address(hub.name()).topic);
+            topics.extend(of_user.map(TopicName::from));
         }
         topics
     }
@@ -166,14 +160,15 @@ impl Admission for HubAdmission {
     }
 
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
-        let rejoined = |hub: &HubEntry| {
+        let mut rejoined = Vec::new();
+        for hub in &*self.hubs {
             let own = |group: &String| GroupName::parse(signal::unqualified(hub.name(), group)?).ok();
             let claimed = groups.iter().filter_map(own).collect();
             // A hook that panics leaves the client in no group of its hub.
             let kept = guard_now(|| hub.rejoining_groups(&self.request, claimed)).unwrap_or_default();
-            kept.into_iter().map(|group| signal::qualified(hub.name(), group.as_str())).collect::<Vec<_>>()
-        };
-        self.hubs.iter().flat_map(rejoined).collect()
+            rejoined.extend(kept.iter().map(|group| signal::qualified(hub.name(), group.as_str())));
+        }
+        rejoined
     }
 
     fn connected(&self, context: Context) -> Option<Handling> {

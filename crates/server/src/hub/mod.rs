@@ -19,6 +19,7 @@ mod groups;
 mod guard;
 mod hub_context;
 mod invocation;
+mod listed;
 mod pipeline;
 mod progress;
 mod registry;

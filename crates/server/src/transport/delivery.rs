@@ -3,10 +3,10 @@
 //! The fast path is one message and nothing else to say: its frame is shared by all readers (see [`crate::encoded`]). Everything
 //! else is built here: several messages in one response, `S`, `G` with the cursor that goes with it.
 
-use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+use std::{cell::Cell, collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use heliostat_bus::{Cursor, Delivery, Epoch, Position, Subscription, TopicName};
+use heliostat_bus::{Cursor, Delivery, Epoch, Position, Resting, Start, Subscription, TopicName};
 use heliostat_proto::{
     classic::{ResponseHead, encode_response},
     id::ConnectionId,
@@ -41,16 +41,25 @@ pub(crate) struct Reader {
     epoch: Epoch,
     subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
     framing: Framing,
-    long_poll_delay: Option<std::time::Duration>,
     groups: GroupsRead,
     initializes: Initializes,
     news: News,
     /// Whether the next batch may tell of losses that nobody counted.
     hindsight: Hindsight,
+    /// The place that its last response named.
+    told: Position,
+}
+
+/// A reader between two polls: it keeps its topics and its place. The next poll takes it up, if it goes on exactly there.
+#[derive(Debug)]
+pub(crate) struct AtRest {
+    subscription: Resting<Arc<Outgoing>, Arc<Link>>,
+    hindsight: Hindsight,
+    told: Position,
 }
 
 /// The groups that a reader reads.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct GroupsRead {
     /// What makes their names topics.
     pub(crate) prefix: &'static str,
@@ -80,6 +89,8 @@ pub(crate) enum LastWord<'a> {
 enum Hindsight {
     /// The reader was there all along.
     Clear,
+    /// It was there, but its client was between two polls.
+    Rested,
     /// It begins, or began to read a topic, at an older place than where the topic begins.
     Blurred,
 }
@@ -97,23 +108,59 @@ impl News {
     }
 }
 
+impl GroupsRead {
+    /// The topics of the groups.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = TopicName> {
+        self.names.iter().map(|name| self.topic(name))
+    }
+
+    fn topic(&self, name: &str) -> TopicName {
+        TopicName::from(format!("{}{name}", self.prefix))
+    }
+}
+
+impl AtRest {
+    /// Whether a reader of these topics, and no others but of so many groups, would begin just where this one is.
+    pub(crate) fn goes_on_at(&self, start: Start, topics: &[TopicName], groups: usize) -> bool {
+        start == Start::After(self.told)
+            && self.subscription.topics().len() == topics.len() + groups
+            && self.subscription.topics().take(topics.len()).eq(topics)
+    }
+}
+
 impl Reader {
     pub(crate) fn new(
         core: &Core,
-        seed: &LinkSeed,
+        seed: LinkSeed,
         subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
     ) -> Self {
         Self {
             connection: seed.connection,
             epoch: core.bus.epoch(),
+            told: subscription.position(),
             subscription,
-            framing: seed.framing.clone(),
-            long_poll_delay: seed.long_poll_delay,
-            groups: GroupsRead { prefix: seed.group_prefix, names: seed.groups.iter().cloned().collect() },
+            framing: seed.framing,
+            groups: seed.groups,
             initializes: seed.initializes,
             news: News::default(),
             hindsight: Hindsight::Blurred,
         }
+    }
+
+    /// The reader of the poll before, for the client that has got its answer. Its groups are those of the seed.
+    pub(crate) fn resume(core: &Core, seed: LinkSeed, rest: AtRest, link: &Arc<Link>) -> Self {
+        let AtRest { subscription, hindsight, told } = rest;
+        let hindsight = match hindsight {
+            Hindsight::Clear | Hindsight::Rested => Hindsight::Rested,
+            Hindsight::Blurred => Hindsight::Blurred,
+        };
+        Self { hindsight, told, ..Self::new(core, seed, subscription.resume(Arc::clone(link))) }
+    }
+
+    /// Its last response was the answer to a poll, and there may be another.
+    pub(crate) fn rest(self) -> AtRest {
+        let Self { subscription, hindsight, told, .. } = self;
+        AtRest { subscription: subscription.rest(), hindsight, told }
     }
 
     /// Everything up to here has been taken.
@@ -180,12 +227,14 @@ impl Reader {
 
     /// A response with no messages: the answer to a poll that ends, or a stream's last word.
     pub(crate) fn last(&mut self, core: &Core, word: LastWord<'_>) -> Bytes {
-        self.build(core, self.subscription.position(), word, &[])
+        self.told = self.subscription.position();
+        self.build(core, self.told, word, &[])
     }
 
     fn loss(&self, hindsight: Hindsight, count: u64) -> (LossCause, LostCount) {
         match hindsight {
             Hindsight::Clear => (LossCause::TooSlow, LostCount::Exactly(count)),
+            Hindsight::Rested => (LossCause::TooLongAway, LostCount::Exactly(count)),
             Hindsight::Blurred => (LossCause::TooLongAway, LostCount::AtLeast(count)),
         }
     }
@@ -205,15 +254,24 @@ impl Reader {
         let only = batch.iter().find(|delivery| mine(delivery)).filter(|_| count == 1);
         core.counters.message_bus_messages_received_total.add(batch.len() as u64);
         core.counters.connection_messages_received_total.add(count as u64);
-        let response = match (count, only) {
+        let (at, single) = match only.filter(|_| self.news.is_empty()) {
+            Some(only) => (only.position, Some(only)),
+            None => (last.position, None),
+        };
+        let response = match (count, single) {
             (0, _) if self.news.is_empty() => None,
-            (1, Some(only)) if self.news.is_empty() => Some(self.single(only)),
-            (count, _) if count == batch.len() && self.news.is_empty() => Some(match self.shared_format() {
-                Some(format) => shared(format, batch, || self.several(link, batch, last.position)),
-                None => self.several(link, batch, last.position),
-            }),
+            (_, Some(only)) => Some(self.single(core, only)),
+            (count, _) if count == batch.len() && self.news.is_empty() => {
+                Some(match self.shared_format(core) {
+                    Some(format) => shared(format, batch, || self.several(link, batch, last.position)),
+                    None => self.several(link, batch, last.position),
+                })
+            }
             _ => Some(self.several(link, batch, last.position)),
         };
+        if response.is_some() {
+            self.told = at;
+        }
         // Only now has the change taken effect *and* found its way into a response.
         if let Some(acknowledge) = acknowledge {
             _ = acknowledge.try_send(());
@@ -237,8 +295,21 @@ impl Reader {
     }
 
     /// Under which format a response is shared with others, unless it says something of its own.
-    fn shared_format(&self) -> Option<Format> {
-        self.framing.shared_format().filter(|_| self.long_poll_delay.is_none())
+    fn shared_format(&self, core: &Core) -> Option<Format> {
+        self.framing.shared_format().filter(|_| self.long_poll_delay(core).is_none())
+    }
+
+    fn long_poll_delay(&self, core: &Core) -> Option<Duration> {
+        match self.framing {
+            Framing::LongPolling | Framing::Jsonp(_) => {
+                Some(core.timeouts.long_poll_delay()).filter(|delay| !delay.is_zero())
+            }
+            Framing::WebSocket
+            | Framing::EventStream
+            | Framing::EventStreamChunks
+            | Framing::ForeverFrame(_)
+            | Framing::ForeverFrameChunks => None,
+        }
     }
 
     fn carry_out(&mut self, command: &Command) -> Option<Acknowledge> {
@@ -251,7 +322,7 @@ impl Reader {
             }
             Command::AddToGroup { group, acknowledge } => {
                 if self.groups.names.insert(group.clone()) {
-                    self.subscription.add(self.topic(group));
+                    self.subscription.add(self.groups.topic(group));
                     self.hindsight = Hindsight::Blurred;
                     self.news.groups = Some(());
                 }
@@ -267,20 +338,16 @@ impl Reader {
         }
     }
 
-    fn topic(&self, group: &str) -> TopicName {
-        TopicName::from(format!("{}{group}", self.groups.prefix))
-    }
-
     /// One message and nothing else: the same bytes for everyone on this transport.
-    fn single(&self, delivery: &Delivery<Arc<Outgoing>>) -> Bytes {
+    fn single(&self, core: &Core, delivery: &Delivery<Arc<Outgoing>>) -> Bytes {
         let Outgoing::Message(message) = &*delivery.payload else { return Bytes::new() };
         let build = || {
             let mut json = Vec::with_capacity(message.json().len() + 48);
             let cursor = self.cursor(delivery.position);
-            encode_response(&mut json, &self.head(&cursor), std::iter::once(message.json()));
+            encode_response(&mut json, &self.head(core, &cursor), std::iter::once(message.json()));
             self.framing.framed(&json)
         };
-        match self.shared_format() {
+        match self.shared_format(core) {
             Some(format) => message.frame(format, build),
             None => build(),
         }
@@ -292,7 +359,7 @@ impl Reader {
         let token = news.groups.and_then(|()| {
             GroupsToken::seal(&core.protector, self.connection, self.groups.names.iter().map(String::as_str))
         });
-        let mut head = self.head(&cursor);
+        let mut head = self.head(core, &cursor);
         if news.initialized.is_some() {
             head = head.initialized();
         }
@@ -310,9 +377,9 @@ impl Reader {
         self.framing.framed(&json)
     }
 
-    fn head<'a>(&self, cursor: &'a str) -> ResponseHead<'a> {
+    fn head<'a>(&self, core: &Core, cursor: &'a str) -> ResponseHead<'a> {
         let head = ResponseHead::new(cursor);
-        match self.long_poll_delay {
+        match self.long_poll_delay(core) {
             Some(delay) => head.long_poll_delay(delay),
             None => head,
         }

@@ -25,7 +25,7 @@ use heliostat_proto::{
 pub(crate) use super::delivery::Initializes;
 use super::{
     Framing, Now,
-    delivery::{LastWord, Reader},
+    delivery::{AtRest, GroupsRead, LastWord, Reader},
     socket::Socket,
     streams::Stream,
 };
@@ -35,7 +35,7 @@ use crate::{
     http::request::Request,
     lost::{LossCause, LostCount},
     server::Core,
-    topic, trace,
+    trace,
 };
 
 /// Due responses are joined up to this size before they are handed on, in bytes.
@@ -49,11 +49,12 @@ pub(crate) struct LinkSeed {
     pub(crate) framing: Framing,
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) request: Arc<Request>,
+    /// What it reads besides its groups.
+    pub(crate) topics: Vec<TopicName>,
     /// Verified and filtered: what the client's groups token is worth.
-    pub(crate) groups: Vec<String>,
-    pub(crate) group_prefix: &'static str,
+    pub(crate) groups: GroupsRead,
     pub(crate) initializes: Initializes,
-    pub(crate) long_poll_delay: Option<Duration>,
+    pub(crate) start: Start,
 }
 
 /// One transport connection.
@@ -145,19 +146,23 @@ pub(crate) enum End {
     No,
 }
 
+impl LinkSeed {
+    /// Whether the reader that rests would read just the same for it. `groups` are those that it reads.
+    pub(crate) fn resumes(&self, rest: &AtRest, groups: &GroupsRead) -> bool {
+        self.groups == *groups && rest.goes_on_at(self.start, &self.topics, groups.names.len())
+    }
+}
+
 impl Link {
+    /// `rest` is the reader of the poll before, if it [goes on](LinkSeed::resumes) with this one.
     pub(crate) fn new(
         core: &Arc<Core>,
         record: &Arc<Record>,
         id: LinkId,
         seed: LinkSeed,
-        start: Start,
+        rest: Option<AtRest>,
     ) -> Arc<Self> {
-        let user = core.user_id(&seed.request);
-        let mut topics = seed.admission.topics(user.as_ref());
-        topics.push(TopicName::from(topic::of_connection(seed.connection)));
-        topics
-            .extend(seed.groups.iter().map(|group| TopicName::from(format!("{}{group}", seed.group_prefix))));
+        let (kind, connection) = (seed.kind, seed.connection);
         let now = core.nanoseconds_since_start();
         let link = Arc::new(Self {
             id,
@@ -179,22 +184,33 @@ impl Link {
             written_at: AtomicU64::new(now),
             heard_at: AtomicU64::new(now),
         });
-        let subscription = core.bus.subscribe(Arc::clone(&link), topics, start);
-        if subscription.start_gap() == Some(Gap::UnknownCursor) {
-            record.lost(core, (LossCause::OtherLog, LostCount::Unknown));
-        }
-        *link.lock_reader() = Some(Reader::new(core, &seed, subscription));
-        trace::transport_opened(seed.kind, seed.connection);
-        core.counters.current(seed.kind).increment();
+        let reader = match rest {
+            Some(rest) => Reader::resume(core, seed, rest, &link),
+            None => link.subscribe(seed),
+        };
+        *link.lock_reader() = Some(reader);
+        trace::transport_opened(kind, connection);
+        core.counters.current(kind).increment();
         core.counters.message_bus_subscribers_current.increment();
         core.counters.message_bus_subscribers_total.increment();
         link
     }
 
+    fn subscribe(self: &Arc<Self>, mut seed: LinkSeed) -> Reader {
+        let core = &self.core;
+        let mut topics = std::mem::take(&mut seed.topics);
+        topics.extend(seed.groups.topics());
+        let subscription = core.bus.subscribe(Arc::clone(self), topics, seed.start);
+        if subscription.start_gap() == Some(Gap::UnknownCursor) {
+            self.record.lost(core, (LossCause::OtherLog, LostCount::Unknown));
+        }
+        Reader::new(core, seed, subscription)
+    }
+
     /// Asks, through the log, that the next response say `S` (CP-102).
     pub(crate) fn publish_initialize(&self) {
         let command = Arc::clone(&self.core.initialize);
-        self.core.publish_payload(&topic::of_connection(self.record.id), command);
+        self.core.publish_payload(self.record.topic.as_str(), command);
     }
 
     /// There may be something to read.
@@ -417,15 +433,10 @@ impl Link {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        // Dropped outside of the lock: leaving the topics takes their locks.
-        let reader = self.record.part(self);
-        if reader.is_some() {
-            self.core.counters.current(self.kind).decrement();
-            self.core.counters.message_bus_subscribers_current.decrement();
-        }
-        drop(reader);
+        self.core.counters.current(self.kind).decrement();
+        self.core.counters.message_bus_subscribers_current.decrement();
         trace::transport_closed(self.kind, self.record.id, input);
-        self.record.handle(&self.core, input);
+        self.record.part(&self.core, self, input);
     }
 
     /// Takes the reader away: nothing more will be read.

@@ -25,7 +25,7 @@ pub(crate) mod web_sockets;
 // `doorbell` takes its lock from here: the real thing in the product, one that loom schedules in tests/races.rs.
 use std::sync;
 
-pub(crate) use delivery::{GroupsRead, Reader};
+pub(crate) use delivery::{AtRest, GroupsRead, Reader};
 pub(crate) use framing::{Framing, LAST_CHUNK};
 pub(crate) use io::TakenOver;
 pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};

@@ -15,6 +15,7 @@ mod actor;
 mod client;
 mod log;
 mod long_polling;
+mod poll_sequence;
 mod session;
 mod site;
 
