@@ -1,5 +1,8 @@
 //! WebSocket frames (RFC 6455, 5.2): read in place, written unmasked.
 
+/// What a client that closes is answered (RFC 6455, 5.5.1): the status 1000 and no reason.
+pub(crate) const CLOSE: &[u8] = &[0x88, 0x02, 0x03, 0xE8];
+
 /// What a client's frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {

@@ -93,7 +93,11 @@ impl Conversation {
         {
             answer::frame_text(&mut self.replies, &result);
         }
-        Some((length, frame != Frame::Close))
+        let open = frame != Frame::Close;
+        if !open {
+            self.replies.extend_from_slice(frame::CLOSE);
+        }
+        Some((length, open))
     }
 
     fn request(&mut self, bytes: &[u8]) -> Option<usize> {

@@ -146,7 +146,11 @@ impl Server {
         {
             answer::frame_text(&mut self.replies, &result);
         }
-        Some((length, frame != Frame::Close))
+        let open = frame != Frame::Close;
+        if !open {
+            self.replies.extend_from_slice(frame::CLOSE);
+        }
+        Some((length, open))
     }
 
     /// One HTTP request: its length.
