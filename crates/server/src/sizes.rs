@@ -25,14 +25,14 @@ fn hot_types_stay_small() {
         (
             "the SignalR connection: machine, history, who owns it, its callbacks",
             SHARED + size_of::<Record>(),
-            616,
+            568,
         ),
         (
             "the transport connection, with its place in the log and its socket",
             SHARED + size_of::<Link>(),
             448,
         ),
-        ("of that: the place in the log", size_of::<Option<Reader>>(), 176),
+        ("of that: the place in the log", size_of::<Option<Reader>>(), 168),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
         ("the task that carries it", TASK + size_of_future(passage::socket), 272),
     ];
