@@ -192,7 +192,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         if self.read.is_empty() {
             return None;
         }
-        match see(&self.read, self.limits.most_in_head()) {
+        match see(&self.read, self.limits.max_head) {
             Seen::Whole(request, size) => {
                 self.read.advance(size);
                 if self.read.is_empty() {
@@ -200,7 +200,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
                 }
                 Some(Next::Answer(request))
             }
-            Seen::Part if self.read.len() < MOST_IN_REQUEST.min(self.limits.most_in_head()) => None,
+            Seen::Part if self.read.len() < MOST_IN_REQUEST.min(self.limits.max_head) => None,
             Seen::Part | Seen::Unusual => Some(Next::Unusual),
         }
     }
@@ -593,6 +593,19 @@ mod tests {
         assert_eq!(idle.rest().await, "");
         let rest = busy.rest().await;
         assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.contains("connection: close\r\n"), "{rest}");
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_to_stop_in_the_middle_of_an_unusual_request_gets_its_answer_all_the_same() {
+        let mut stage = stage_with(Http1 { header_timeout: Duration::MAX, ..Http1::default() }).await;
+        stage.say("POST /a HTTP/1.1\r\nTransfer-Enc").await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        stage.stop.take().unwrap().send(()).unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        stage.say("oding: chunked\r\n\r\n3\r\na=b\r\n0\r\n\r\n").await;
+        let rest = stage.rest().await;
+        assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("POST /a a=b"), "{rest}");
+        stage.served.await.unwrap().unwrap();
     }
 
     #[tokio::test]

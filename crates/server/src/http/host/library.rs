@@ -58,7 +58,7 @@ where
         Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
-            .max_buf_size(limits.most_in_head())
+            .max_buf_size(limits.max_head)
             // Answers are short: to put one together costs less than to have the kernel do it.
             .writev(false)
             .serve_connection(TokioIo::new(io), service)

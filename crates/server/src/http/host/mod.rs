@@ -11,11 +11,18 @@ pub(crate) mod library;
 mod request_body;
 mod short_request;
 
-use std::{future::Future, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use http::{Request, Response};
 use hyper::service::Service;
+use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 
 use self::conversation::{Outcome, converse};
@@ -49,6 +56,9 @@ pub type Http1Error = Box<dyn std::error::Error + Send + Sync>;
 /// hyper's own minimum, in bytes.
 const LEAST_HEAD: usize = 8 * 1024;
 
+/// Longer than any connection, and short enough to be added to any time.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl Default for Http1 {
     fn default() -> Self {
         Self { header_timeout: Duration::from_secs(30), max_head: 64 * 1024 }
@@ -72,15 +82,16 @@ impl Http1 {
         S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
         S::Error: Into<Http1Error>,
     {
+        let limits = self.possible();
         // On the heap, so that what waits for an idle stream's end is small.
         let http = Box::pin(async move {
-            let mut stop = pin!(stop);
-            match converse(self, stream, &service, stop.as_mut()).await? {
+            let mut stop = pin!(Stop { asked: stop, is_done: false });
+            match converse(limits, stream, &service, stop.as_mut()).await? {
                 Outcome::Over => Ok(End::Closed),
                 Outcome::Stream(streaming) => Ok(End::Stream(streaming)),
                 // Rare, so its room is not kept for everybody.
                 Outcome::Unusual(socket, read) => {
-                    Box::pin(library::serve(self, (socket, read), service, stop)).await
+                    Box::pin(library::serve(limits, (socket, read), service, stop)).await
                 }
             }
         });
@@ -91,8 +102,31 @@ impl Http1 {
         Ok(())
     }
 
-    const fn most_in_head(&self) -> usize {
-        if self.max_head < LEAST_HEAD { LEAST_HEAD } else { self.max_head }
+    /// As far as they can be kept to.
+    fn possible(self) -> Self {
+        Self {
+            header_timeout: self.header_timeout.min(LONGEST_TIMEOUT),
+            max_head: self.max_head.max(LEAST_HEAD),
+        }
+    }
+}
+
+pin_project! {
+    /// Whether to stop, as often as somebody wants to know: the conversation may hear of it, and the library after it.
+    struct Stop<F> {
+        #[pin]
+        asked: F,
+        is_done: bool,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Stop<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        *this.is_done = *this.is_done || this.asked.poll(context).is_ready();
+        if *this.is_done { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 
