@@ -396,6 +396,7 @@ mod tests {
     use super::*;
     use http_body_util::BodyExt;
     use hyper::service::service_fn;
+    use proptest::{collection::vec, prelude::*, sample::select};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -628,6 +629,79 @@ mod tests {
         for _ in 0..3 {
             stage.say("GET /slow HTTP/1.1\r\n\r\n").await;
             assert!(stage.answer().await.0.starts_with("HTTP/1.1 200 OK"));
+        }
+    }
+
+    /// Requests with what makes them usual, unusual or wrong, and always one behind them after which the connection ends.
+    fn conversations() -> impl Strategy<Value = String> {
+        let method = select(vec!["GET", "POST", "HEAD", "OPTIONS", "PUT", "get"]);
+        let target =
+            select(vec!["/a", "/a?b=c", "/nothing", "/last", "/a?b=\"c\"", "/a#f", "*", "http://x/a", "a"]);
+        let version = select(vec!["1.1", "1.1", "1.1", "1.0", "2.0"]);
+        let header = select(vec![
+            "Host: x",
+            "Content-Length: 3",
+            "content-length:\t3 ",
+            "Content-Length: 0",
+            "Content-Length: +3",
+            "Content-Length: 3, 3",
+            "Content-Length: 18446744073709551616",
+            "Transfer-Encoding: chunked",
+            "Expect: 100-continue",
+            "Connection: close",
+            "Connection: keep-alive, Close",
+            "Connection: keep-alive",
+            "Upgrade: h2c",
+            " folded",
+            "Bad Name: 1",
+            "X: \u{e9}",
+            "No colon",
+        ]);
+        let body = select(vec!["", "", "a=b", "3\r\na=b\r\n0\r\n\r\n"]);
+        let request = (method, target, version, vec(header, 0..4), body).prop_map(
+            |(method, target, version, headers, body)| {
+                let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+                format!("{method} {target} HTTP/{version}\r\n{headers}\r\n{body}")
+            },
+        );
+        vec(request, 1..3).prop_map(|requests| format!("{}GET /last HTTP/1.1\r\n\r\n", requests.concat()))
+    }
+
+    /// What the client hears up to the end of its connection: lines without their order in a head, and without the time of day.
+    async fn heard(mut client: TcpStream, text: &str) -> Vec<String> {
+        // A server that has refused something does not read the rest.
+        _ = client.write_all(text.as_bytes()).await;
+        let mut heard = Vec::new();
+        _ = tokio::time::timeout(PATIENCE, client.read_to_end(&mut heard)).await.expect("an end");
+        let heard = String::from_utf8_lossy(&heard).into_owned();
+        let mut lines: Vec<_> =
+            heard.split("\r\n").filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect();
+        lines.sort_unstable();
+        lines
+    }
+
+    async fn heard_from_hyper(text: &str) -> Vec<String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(|request: Request<hyper::body::Incoming>| {
+            answer(request.map(RequestBody::of_library))
+        });
+        let io = hyper_util::rt::TokioIo::new(crate::LenientStream::new(stream));
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service));
+        heard(client, text).await
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+        /// Nobody can tell by the answers who has read the requests, so nobody can slip one past who reads them otherwise.
+        #[test]
+        fn any_requests_are_answered_as_by_hyper_alone(text in conversations()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let (ours, hypers) = runtime.block_on(async {
+                (heard(stage().await.client, &text).await, heard_from_hyper(&text).await)
+            });
+            prop_assert_eq!(ours, hypers, "{:?}", text);
         }
     }
 }
