@@ -64,22 +64,6 @@ pub fn parse(text: Option<&str>) -> Result<Vec<HubName>, ConnectionDataError> {
     }
 }
 
-/// The one hub of a list that is written as official clients write theirs. `None` if the list is anything else, which may be right or
-/// wrong: ask [`parse`].
-///
-/// # Examples
-///
-/// ```
-/// # use heliostat_proto::connection_data;
-/// assert_eq!(connection_data::only_hub(Some(r#"[{"Name":"chat"}]"#)), Some("chat"));
-/// assert_eq!(connection_data::only_hub(Some(r#"[{"name":"chat"},{"name":"news"}]"#)), None);
-/// ```
-#[must_use]
-pub fn only_hub(text: Option<&str>) -> Option<&str> {
-    let (name, rest) = plain_entry(text?.strip_prefix('[')?)?;
-    (rest == "]" && !name.is_empty()).then_some(name)
-}
-
 /// Reads the list as official clients write it, which they do in every request: no spaces, nothing but names, and in these
 /// nothing but letters, digits and underscores. `None` if it is anything else, which may be right or wrong.
 fn plain(text: &str) -> Option<Vec<HubName>> {
@@ -207,13 +191,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn the_only_hub_is_what_the_whole_list_says(text in r#"\[\{"[nN][aA]me":"[a-zA-Z_.]{0,5}"( |\})?(\]|,\{"name":"b"\}\])"#) {
-            if let Some(hub) = only_hub(Some(&text)) {
-                prop_assert_eq!(hubs(&text), [hub]);
-            }
-        }
-
         #[test]
         fn no_text_makes_the_parser_panic(bytes: Vec<u8>, json in "[\\[\\]{}\":,a-z0-9]{0,40}") {
             let _ = parse(Some(&String::from_utf8_lossy(&bytes)));

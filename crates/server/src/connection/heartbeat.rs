@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hashbrown::DefaultHashBuilder;
 use heliostat_proto::{connection::Heartbeat, id::ConnectionId};
 use tokio::sync::Notify;
 
+use super::registry::IdHash;
 use crate::server::Core;
 
 /// How often the bus forgets what is too old.
@@ -20,8 +20,7 @@ const COLLECT_EVERY: Duration = Duration::from_secs(5);
 /// Deadlines of all connections and the task that watches them.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatTask {
-    /// No peer chooses an id, so a quick hash will do.
-    deadlines: Mutex<Heartbeat<ConnectionId, DefaultHashBuilder>>,
+    deadlines: Mutex<Heartbeat<ConnectionId, IdHash>>,
     earlier: Notify,
 }
 

@@ -21,11 +21,14 @@ pub(crate) struct Registry {
     shards: Vec<Mutex<Records>>,
 }
 
-type Records = HashMap<ConnectionId, Arc<Record>, BuildHasherDefault<IdHasher>>;
+type Records = HashMap<ConnectionId, Arc<Record>, IdHash>;
+
+/// How tables of connections find an id.
+pub(super) type IdHash = BuildHasherDefault<IdHasher>;
 
 /// A random number's own bits.
 #[derive(Default)]
-struct IdHasher(u64);
+pub(super) struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write_u128(&mut self, id: u128) {
@@ -81,7 +84,7 @@ impl Registry {
     }
 
     fn with<T>(&self, id: ConnectionId, work: impl FnOnce(&mut Records) -> T) -> T {
-        let hash = BuildHasherDefault::<IdHasher>::default().hash_one(id);
+        let hash = IdHash::default().hash_one(id);
         // Not the bits by which a table finds its places.
         let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
         #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
@@ -104,7 +107,7 @@ mod tests {
         };
         let hashes: Vec<u64> = (0..6400)
             .map(|number| ConnectionId::from_random(random(number)))
-            .map(|id| BuildHasherDefault::<IdHasher>::default().hash_one(id))
+            .map(|id| IdHash::default().hash_one(id))
             .collect();
         // What a table looks at: the low bits for the place, the high ones for the tag.
         for (what, bits) in [("shard", 32), ("place", 0), ("tag", 57)] {

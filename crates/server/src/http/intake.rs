@@ -27,9 +27,6 @@ where
     B: Body<Data: Send> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    if body.is_end_stream() {
-        return Ok(Parameters::default());
-    }
     Ok(Parameters::from_form(&collect(body, settings.max_incoming_message).await?))
 }
 

@@ -78,13 +78,9 @@ impl HubApplication {
         if let Some(hubs) = self.listed.find(text) {
             return Ok(Arc::clone(hubs));
         }
-        let hubs: Hubs = if let Some(name) = connection_data::only_hub(Some(text)) {
-            Arc::new([self.resolve(name)?])
-        } else {
-            let names =
-                connection_data::parse(Some(text)).map_err(|error| Refusal::Malformed(error.to_string()))?;
-            names.iter().map(|name| self.resolve(name.as_str())).collect::<Result<_, _>>()?
-        };
+        let names =
+            connection_data::parse(Some(text)).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        let hubs: Hubs = names.iter().map(|name| self.resolve(name.as_str())).collect::<Result<_, _>>()?;
         self.listed.remember(text, &hubs);
         Ok(hubs)
     }

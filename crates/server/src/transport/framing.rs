@@ -98,9 +98,9 @@ impl Framing {
                 out.extend_from_slice(json);
             }
             Self::EventStream => event_stream::encode(out, json),
-            Self::EventStreamChunks => chunk(out, |out| event_stream::encode(out, json)),
+            Self::EventStreamChunks => encoded_chunk(out, |out| event_stream::encode(out, json)),
             Self::ForeverFrame(_) => forever_frame::encode(out, json),
-            Self::ForeverFrameChunks => chunk(out, |out| forever_frame::encode(out, json)),
+            Self::ForeverFrameChunks => encoded_chunk(out, |out| forever_frame::encode(out, json)),
             Self::LongPolling => out.extend_from_slice(json),
             Self::Jsonp(callback) => jsonp::wrap(out, callback, json),
         }
@@ -116,11 +116,16 @@ impl Framing {
 
 /// Appends what `encode` writes as one chunk. Its length comes first and is only known afterwards: that costs a copy, but most frames
 /// are made once for all their readers.
-fn chunk(out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
+fn encoded_chunk(out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) {
     let mut content = Vec::with_capacity(out.capacity());
     encode(&mut content);
+    chunk(out, &content);
+}
+
+/// Appends `content` as one chunk of a response. An empty one would end it.
+pub(crate) fn chunk(out: &mut Vec<u8>, content: &[u8]) {
     out.extend_from_slice(format!("{:x}\r\n", content.len()).as_bytes());
-    out.extend_from_slice(&content);
+    out.extend_from_slice(content);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -4,12 +4,12 @@
 //! when there is room again.
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     pin::Pin,
     task::{Context, Poll, Waker},
 };
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -52,6 +52,26 @@ pub(crate) struct TakenOver {
     pub(super) read: Vec<u8>,
     /// What HTTP has written and nobody has sent: it goes out first.
     pub(super) unsent: BytesMut,
+}
+
+/// Hands over as much as the kernel takes now; `bytes` keeps the rest.
+///
+/// # Errors
+/// If the socket is of no more use.
+pub(crate) fn write_now(
+    bytes: &mut impl Buf,
+    mut write: impl FnMut(&[u8]) -> io::Result<usize>,
+) -> io::Result<()> {
+    while bytes.has_remaining() {
+        match write(bytes.chunk()) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => bytes.advance(count),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 impl TakenOver {
@@ -123,7 +143,7 @@ impl Output {
                 Ok(count)
             }
             Poll::Ready(Err(error)) => Err(error),
-            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+            Poll::Pending => Err(ErrorKind::WouldBlock.into()),
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) mod web_sockets;
 use std::sync;
 
 pub(crate) use delivery::{AtRest, GroupsRead, Reader};
-pub(crate) use framing::{Framing, LAST_CHUNK};
-pub(crate) use io::TakenOver;
+pub(crate) use framing::{Framing, LAST_CHUNK, chunk};
+pub(crate) use io::{TakenOver, write_now};
 pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};
 pub(crate) use now::Now;

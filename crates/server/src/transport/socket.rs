@@ -21,7 +21,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::{
     Framing, Link, Now,
     doorbell::Doorbell,
-    io::Output,
+    io::{Output, write_now},
     link::{Due, End, More, Says},
 };
 
@@ -255,16 +255,10 @@ impl Out {
 
     /// Writes bytes, or keeps what the kernel does not take.
     fn send(&mut self, mut bytes: &[u8]) {
-        while let Some(output) = &mut self.output
-            && !bytes.is_empty()
-            && self.backlog.is_empty()
+        if let Some(output) = self.output.as_mut().filter(|_| self.backlog.is_empty())
+            && write_now(&mut bytes, |bytes| output.try_write(bytes)).is_err()
         {
-            match output.try_write(bytes) {
-                Ok(count @ 1..) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => self.break_off(),
-            }
+            self.break_off();
         }
         if self.output.is_some() {
             self.backlog.extend_from_slice(bytes);

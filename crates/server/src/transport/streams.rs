@@ -25,6 +25,7 @@ use super::{
     doorbell::Doorbell,
     framing::LAST_CHUNK,
     handover::Chunking,
+    io::write_now,
     link::{Due, End, More},
 };
 use crate::http::host::Streaming;
@@ -138,15 +139,7 @@ impl Stream {
 
     /// Hands over as much as the kernel takes now.
     fn write(&self, bytes: &mut impl Buf) -> Result<(), Broken> {
-        while bytes.has_remaining() {
-            match self.socket.try_write(bytes.chunk()) {
-                Ok(count @ 1..) => bytes.advance(count),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => return Err(Broken),
-            }
-        }
-        Ok(())
+        write_now(bytes, |bytes| self.socket.try_write(bytes)).map_err(|_| Broken)
     }
 
     /// The stream's own task: notices that the client is gone, and finishes writing what the kernel could not take.

@@ -11,7 +11,7 @@
 use std::{
     cell::Cell,
     future::{Future, poll_fn},
-    io::{self, ErrorKind, Write},
+    io,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
@@ -28,16 +28,17 @@ use tokio::{
 };
 
 use super::{
-    Http1, Http1Error, RequestBody, Streaming,
+    Http1, Http1Error, RequestBody, Stop, Streaming,
     answer_head::{self, Last, Length},
-    short_request::{After, Seen, ShortRequest, see},
+    short_request::{Seen, ShortRequest, see},
 };
 use crate::transport::{
-    LAST_CHUNK, TakenOver,
+    LAST_CHUNK, TakenOver, chunk,
     handover::Chunking,
     passage::Passage,
     read_buffer,
     response_body::{Course, ResponseBody},
+    write_now,
 };
 
 /// Longer requests are left to the library, in bytes. As much as is read at once.
@@ -78,8 +79,7 @@ pub(super) struct Conversation<'a, F> {
     read: Bytes,
     /// What is said and the kernel has not taken yet.
     unsent: BytesMut,
-    stop: Pin<&'a mut F>,
-    is_stopping: bool,
+    stop: Pin<&'a mut Stop<F>>,
     /// Goes off at the next deadline, or before.
     alarm: Pin<&'a mut Sleep>,
 }
@@ -89,7 +89,7 @@ pub(super) async fn converse<S>(
     limits: Http1,
     socket: TcpStream,
     service: &S,
-    stop: Pin<&mut impl Future<Output = ()>>,
+    stop: Pin<&mut Stop<impl Future<Output = ()>>>,
 ) -> Result<Outcome, Http1Error>
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
@@ -97,14 +97,14 @@ where
 {
     let alarm = pin!(sleep_until(Instant::now() + limits.header_timeout));
     let (read, unsent) = (Bytes::new(), BytesMut::new());
-    let mut conversation = Conversation { limits, socket, read, unsent, stop, is_stopping: false, alarm };
+    let mut conversation = Conversation { limits, socket, read, unsent, stop, alarm };
     loop {
         let asked = match conversation.next().await? {
             Next::Answer(asked) => asked,
             Next::Unusual => return Ok(Outcome::Unusual(conversation.socket, conversation.read)),
             Next::Over => return Ok(Outcome::Over),
         };
-        let after = asked.after;
+        let asked_last = asked.last;
         let (head, body) = {
             let answer = pin!(service.call(asked.request));
             match conversation.attend(answer).await {
@@ -112,7 +112,7 @@ where
                 None => return Ok(Outcome::Over),
             }
         };
-        let last = conversation.last(after, &head);
+        let last = conversation.last(asked_last, &head);
         match body.into_course() {
             Course::Whole(body) => conversation.say_whole(&head, &body, last)?,
             Course::Answer(mut body) => match conversation.beginning(&mut body).await {
@@ -162,7 +162,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
                 Poll::Pending => break,
             }
         }
-        if self.stops(context) && self.read.is_empty() {
+        if self.stop.as_mut().poll(context).is_ready() && self.read.is_empty() {
             return Poll::Ready(Ok(Next::Over));
         }
         ready!(self.poll_alarm(context, until));
@@ -241,20 +241,16 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
                 Poll::Pending => break,
             }
         }
-        self.stops(context);
+        // Who wants to stop wakes us, and is asked again when there is an answer.
+        _ = self.stop.as_mut().poll(context);
         Poll::Pending
     }
 
-    /// Whether the present answer is to be the last.
-    fn stops(&mut self, context: &mut Context<'_>) -> bool {
-        self.is_stopping = self.is_stopping || self.stop.as_mut().poll(context).is_ready();
-        self.is_stopping
-    }
-
-    fn last(&self, after: After, head: &Parts) -> Last {
-        match after {
-            After::Next if !self.is_stopping && !answer_head::closes(&head.headers) => Last::No,
-            After::Next | After::End => Last::Yes,
+    /// Whether it is the last answer, because the client, the application or whoever asked to stop wants so.
+    fn last(&self, asked: Last, head: &Parts) -> Last {
+        match asked {
+            Last::No if !self.stop.is_done && !answer_head::closes(&head.headers) => Last::No,
+            Last::No | Last::Yes => Last::Yes,
         }
     }
 
@@ -306,7 +302,10 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         answer_head::encode(&mut out, head, Length::Chunks, last);
         let mut piece = Some(first);
         while let Some(bytes) = piece {
-            chunk(&mut out, &bytes);
+            // There may be none yet, and an empty chunk would be the last.
+            if !bytes.is_empty() {
+                chunk(&mut out, &bytes);
+            }
             if body.is_end_stream() {
                 break;
             }
@@ -342,14 +341,8 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
 
     /// Says as much as the kernel takes now, and keeps the rest.
     fn say(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        while self.unsent.is_empty() && !bytes.is_empty() {
-            match self.socket.try_write(bytes) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        if self.unsent.is_empty() {
+            write_now(&mut bytes, |bytes| self.socket.try_write(bytes))?;
         }
         self.unsent.extend_from_slice(bytes);
         Ok(())
@@ -363,8 +356,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
             ready!(self.socket.poll_write_ready(context))?;
-            let kept = std::mem::take(&mut self.unsent);
-            self.say(&kept)?;
+            write_now(&mut self.unsent, |bytes| self.socket.try_write(bytes))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -378,17 +370,6 @@ enum Beginning {
     Part(Bytes),
     /// The client did not wait.
     Gone,
-}
-
-/// Appends `bytes` as one chunk, if there are any: an empty one would be the last.
-fn chunk(out: &mut Vec<u8>, bytes: &[u8]) {
-    if bytes.is_empty() {
-        return;
-    }
-    // A `Vec` takes everything.
-    _ = write!(out, "{:x}\r\n", bytes.len());
-    out.extend_from_slice(bytes);
-    out.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]

@@ -205,10 +205,9 @@ impl HttpStream {
         (self.stream, self.last_words)
     }
 
-    fn keep<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>) -> Poll<io::Result<usize>> {
-        let before = self.last_words.len();
-        pieces.for_each(|piece| self.last_words.extend_from_slice(piece));
-        Poll::Ready(Ok(self.last_words.len() - before))
+    fn keep(&mut self, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.last_words.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 }
 
@@ -229,24 +228,9 @@ impl AsyncWrite for HttpStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.handover.is_switching() {
-            return self.keep(std::iter::once(bytes));
+            return self.keep(bytes);
         }
         Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        if self.handover.is_switching() {
-            return self.keep(bytes.iter().map(|bytes| &**bytes));
-        }
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

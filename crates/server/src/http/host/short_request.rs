@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use httparse::{Header, ParserConfig, Status};
 
-use super::RequestBody;
+use super::{RequestBody, answer_head::Last};
 use crate::http::{lenient::is_acceptable, upgrade::TakesSockets};
 
 /// A request with more headers is left to the library.
@@ -31,15 +31,8 @@ pub(super) enum Seen {
 #[derive(Debug)]
 pub(super) struct ShortRequest {
     pub(super) request: Request<RequestBody>,
-    pub(super) after: After,
-}
-
-/// What comes after the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum After {
-    Next,
-    /// Nothing: the client asked for the end.
-    End,
+    /// Whether the client asked for the end.
+    pub(super) last: Last,
 }
 
 /// Looks at all that has come and is not answered. A head of more than `most_in_head` bytes is the library's to refuse.
@@ -69,7 +62,7 @@ pub(super) fn see(text: &Bytes, most_in_head: usize) -> Seen {
             if traits.upgrades {
                 request.extensions_mut().insert(TakesSockets);
             }
-            Seen::Whole(Box::new(ShortRequest { request, after: traits.after }), end)
+            Seen::Whole(Box::new(ShortRequest { request, last: traits.last }), end)
         }
         None => Seen::Unusual,
     }
@@ -106,7 +99,7 @@ fn request(
 /// What headers say about the connection.
 struct Traits {
     length: usize,
-    after: After,
+    last: Last,
     /// A WebSocket is asked for.
     upgrades: bool,
 }
@@ -114,7 +107,7 @@ struct Traits {
 impl Traits {
     /// Nothing if one of them is not for us to judge.
     fn of(headers: &[Header<'_>]) -> Option<Self> {
-        let mut traits = Self { length: 0, after: After::Next, upgrades: false };
+        let mut traits = Self { length: 0, last: Last::No, upgrades: false };
         let mut has_length = false;
         for Header { name, value } in headers {
             // Most are told from those that matter by their length.
@@ -132,7 +125,7 @@ impl Traits {
                     }
                 }
                 10 if name.eq_ignore_ascii_case("connection") && lists_close(value) => {
-                    traits.after = After::End;
+                    traits.last = Last::Yes;
                 }
                 _ => {}
             }
@@ -178,8 +171,8 @@ mod tests {
     #[tokio::test]
     async fn a_request_is_taken_with_its_body_and_nothing_behind_it() {
         let text = "POST /signalr/send?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nX-Two: 1\r\nx-two: 2\r\n\r\na=bGET /";
-        let (ShortRequest { request, after }, size) = whole(text);
-        assert_eq!((size, after), (text.len() - 5, After::Next));
+        let (ShortRequest { request, last }, size) = whole(text);
+        assert_eq!((size, last), (text.len() - 5, Last::No));
         assert_eq!(
             (request.method(), request.uri()),
             (&Method::POST, &Uri::from_static("/signalr/send?a=b"))
@@ -228,12 +221,12 @@ mod tests {
 
     #[test]
     fn the_end_is_asked_for_in_a_list_and_in_any_case() {
-        let after =
-            |connection: &str| whole(&format!("GET / HTTP/1.1\r\nConnection: {connection}\r\n\r\n")).0.after;
-        assert_eq!(after("keep-alive"), After::Next);
-        assert_eq!(after("closed"), After::Next);
-        assert_eq!(after("Close"), After::End);
-        assert_eq!(after("te , CLOSE"), After::End);
+        let last =
+            |connection: &str| whole(&format!("GET / HTTP/1.1\r\nConnection: {connection}\r\n\r\n")).0.last;
+        assert_eq!(last("keep-alive"), Last::No);
+        assert_eq!(last("closed"), Last::No);
+        assert_eq!(last("Close"), Last::Yes);
+        assert_eq!(last("te , CLOSE"), Last::Yes);
     }
 
     #[test]
