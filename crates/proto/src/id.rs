@@ -70,6 +70,27 @@ impl ConnectionId {
         Ok(Self(value))
     }
 
+    /// The id whose [`to_bytes`](Self::to_bytes) these are.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// Its sixteen bytes, in the order of its text.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use heliostat_proto::id::ConnectionId;
+    /// let id = ConnectionId::from_random([0xAB; 16]);
+    /// assert_eq!(id.to_bytes()[..4], [0xAB; 4]);
+    /// assert_eq!(ConnectionId::from_bytes(id.to_bytes()), id);
+    /// ```
+    #[must_use]
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
     /// Its text, as ASCII.
     #[must_use]
     pub fn to_text(self) -> [u8; Self::TEXT_LENGTH] {

@@ -289,7 +289,12 @@ impl Core {
     }
 
     pub(crate) fn nanoseconds_since_start(&self) -> u64 {
-        u64::try_from(self.now().saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
+        self.nanoseconds_until(self.now())
+    }
+
+    /// From the server's start on.
+    pub(crate) fn nanoseconds_until(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
     }
 
     pub(crate) const fn counters(&self) -> &Counters {
@@ -333,7 +338,10 @@ impl Core {
 
     fn notify<'a>(&self, mut woken: Vec<Arc<Link>>, topics: impl Iterator<Item = &'a String>) {
         topics.for_each(|topic| self.bus.readers(topic, &mut woken));
-        if let Some(runtime) = Handle::try_current().ok().filter(|_| woken.len() > WRITES_IN_LINE) {
+        let runtime = Handle::try_current().ok();
+        // Who answers a poll lets go of it, and what comes of that may be a callback.
+        let _runtime = if runtime.is_none() { self.enter() } else { None };
+        if let Some(runtime) = runtime.filter(|_| woken.len() > WRITES_IN_LINE) {
             for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
                 let portion = portion.to_vec();
                 runtime.spawn(async move { notify_all(&portion) });

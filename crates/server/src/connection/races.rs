@@ -147,6 +147,7 @@ impl Stage {
             groups: GroupsRead { prefix: "", names: BTreeSet::new() },
             initializes: Initializes::Yes,
             start: Start::After(Position::ZERO),
+            came_at: self.core.now(),
         };
         let arrival = Arrival { seed, opening, endpoint: owner.endpoint };
         let opened = self.record.open(&self.core, arrival);

@@ -213,7 +213,8 @@ impl Record {
     /// Takes a receive request in: the transport connection before it is replaced. `None` if the connection is over (D-1).
     pub(crate) fn open(self: &Arc<Self>, core: &Arc<Core>, arrival: Arrival) -> Option<Arc<Link>> {
         let Arrival { seed, opening, endpoint } = arrival;
-        let kind = seed.kind;
+        let (kind, now) = (seed.kind, seed.came_at);
+        self.traffic.heard(core, now);
         let (admission, request) = (Arc::clone(&seed.admission), Arc::clone(&seed.request));
         let mut state = self.lock();
         if state.machine.admits() != Welcome::Welcome {
@@ -229,7 +230,7 @@ impl Record {
         let replaced = state.link.replace(Arc::clone(&link));
         state.told = Some((link.written_at(), link.heard_at()));
         let opened = Input::Opened { link: id, kind, how: opening };
-        let mut endings = self.step(core, &mut state, opened, core.now());
+        let mut endings = self.step(core, &mut state, opened, now);
         drop(state);
         // Only now: they are not ours alone, and a reader leaves its topics only when the new one has joined them.
         drop((whose_before, left));
@@ -457,7 +458,7 @@ impl Record {
         state.tidy();
         if let Some(link) = state.link.as_ref().filter(|_| has_frames) {
             // Once, so that a keep-alive and a ping are one write.
-            link.notify();
+            link.notify_locked();
         }
         endings
     }

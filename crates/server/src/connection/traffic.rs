@@ -28,8 +28,8 @@ impl Traffic {
     }
 
     /// The client sent a request.
-    pub(crate) fn heard(&self, core: &Core) {
-        self.heard_at.store(core.nanoseconds_since_start(), Relaxed);
+    pub(crate) fn heard(&self, core: &Core, now: Instant) {
+        self.heard_at.store(core.nanoseconds_until(now), Relaxed);
     }
 
     /// The client sent a message.

@@ -81,7 +81,6 @@ impl Receive<'_> {
         if record.is_over() {
             return Err(self.stop(&record, &framing));
         }
-        record.traffic.heard(core);
         let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
         let seed = LinkSeed {
             connection: self.id,
@@ -96,6 +95,7 @@ impl Receive<'_> {
             },
             initializes: if self.command == Command::Connect { Initializes::Yes } else { Initializes::No },
             start,
+            came_at: core.now(),
         };
         let opening = self.opening();
         let arrival = Arrival { seed, opening, endpoint: Arc::clone(&self.endpoint.path) };

@@ -377,7 +377,7 @@ impl Visit<'_> {
         if record.is_over() {
             return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
         }
-        record.traffic.heard(core);
+        record.traffic.heard(core, core.now());
         let owner = Owner {
             admission: Arc::clone(&self.admission),
             request: Arc::clone(&self.request),
@@ -436,7 +436,7 @@ impl Visit<'_> {
         core.counters.connection_messages_sent_total.increment();
         let context = match &record {
             Some(record) => {
-                record.traffic.heard(core);
+                record.traffic.heard(core, core.now());
                 record.traffic.read(data.len());
                 record.callbacks.connected().await;
                 record.context(core, &self.request)

@@ -1,7 +1,8 @@
 //! Proves that a server with our keys gave this connection id to this user (spec 4.1).
 //!
 //! The id inside is the one that is trusted; the token never expires and needs no memory on the server, so any server with the
-//! keys can take the connection over.
+//! keys can take the connection over. Clients send it with every request, so inside it says no more than it must: the sixteen bytes of the
+//! id, and the user's name.
 
 use heliostat_proto::id::ConnectionId;
 
@@ -47,10 +48,7 @@ impl ConnectionToken {
     }
 
     pub(super) fn seal(&self, protector: &Protector, nonce: [u8; NONCE_BYTES]) -> Option<String> {
-        let mut text = Vec::with_capacity(ConnectionId::TEXT_LENGTH + 1 + self.user.len());
-        text.extend_from_slice(&self.id.to_text());
-        text.push(b':');
-        text.extend_from_slice(self.user.as_bytes());
+        let text = [&self.id.to_bytes(), self.user.as_bytes()].concat();
         protector.seal_with(nonce, Purpose::ConnectionToken, &text)
     }
 
@@ -81,7 +79,7 @@ impl ConnectionToken {
         Self::parse(&text).ok_or(ConnectionTokenError::Unreadable)
     }
 
-    /// This token, if it is the user's. Spec 4.1: compared without case; whatever follows the *first* colon is the user's name.
+    /// This token, if it is the user's. Spec 4.1: compared without case.
     fn of(self, user: &str) -> Result<Self, ConnectionTokenError> {
         if self.user == user || self.user.to_lowercase() == user.to_lowercase() {
             Ok(self)
@@ -91,8 +89,8 @@ impl ConnectionToken {
     }
 
     fn parse(text: &[u8]) -> Option<Self> {
-        let (id, user) = std::str::from_utf8(text).ok()?.split_once(':')?;
-        Some(Self { id: ConnectionId::parse(id).ok()?, user: user.to_owned() })
+        let (id, user) = text.split_first_chunk::<ID_BYTES>()?;
+        Some(Self { id: ConnectionId::from_bytes(*id), user: std::str::from_utf8(user).ok()?.to_owned() })
     }
 }
 

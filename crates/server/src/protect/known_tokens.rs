@@ -10,17 +10,16 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
 };
 
+use heliostat_proto::id::ConnectionId;
+
 use super::ConnectionToken;
 
 /// So many new tokens are remembered at most: what can be between negotiate and start at one time. With more, some are opened three times,
-/// as all would be without this. A place costs 16 bytes, and what is in it some 200.
+/// as all would be without this. A place costs 24 bytes, and what is in it some 100.
 pub(super) const ISSUED: usize = 512;
 
 /// So many others are remembered at most: the clients that call or poll at one time.
 pub(super) const OPENED: usize = 16 * 1024;
-
-/// Longer texts are not remembered, in bytes. An anonymous token has 104; this leaves room for a user name of 110.
-const LONGEST: usize = 256;
 
 /// So many letters tell tokens apart, and say where one is kept: in them is the whole nonce, of which nobody can guess another's.
 const START: usize = 40;
@@ -33,11 +32,29 @@ pub(super) struct KnownTokens {
     places: OnceLock<Box<[Place]>>,
 }
 
-type Place = Mutex<Option<Box<Known>>>;
+type Place = Mutex<Option<Known>>;
 
-struct Known {
-    text: Box<str>,
-    token: ConnectionToken,
+/// A token and its text, in one piece of memory, since whoever looks for it has not seen it for long: the id, how long the text is, the text,
+/// the user's name.
+struct Known(Box<[u8]>);
+
+impl Known {
+    /// `None` if the text has more than 255 letters. That of an anonymous user has 76, which leaves room for a name of 130.
+    fn of(text: &str, token: &ConnectionToken) -> Option<Self> {
+        let length = u8::try_from(text.len()).ok()?;
+        Some(Self(
+            [&token.id.to_bytes()[..], &[length], text.as_bytes(), token.user.as_bytes()].concat().into(),
+        ))
+    }
+
+    /// The token, if this is its text.
+    fn token(&self, text: &str) -> Option<ConnectionToken> {
+        let (id, rest) = self.0.split_first_chunk()?;
+        let (&length, rest) = rest.split_first()?;
+        let (known, user) = rest.split_at_checked(usize::from(length))?;
+        let user = std::str::from_utf8(user).ok().filter(|_| known == text.as_bytes())?;
+        Some(ConnectionToken { id: ConnectionId::from_bytes(*id), user: user.to_owned() })
+    }
 }
 
 impl KnownTokens {
@@ -47,14 +64,11 @@ impl KnownTokens {
 
     pub(super) fn find(&self, text: &str) -> Option<ConnectionToken> {
         let place = self.place(self.places.get()?, text)?.lock().unwrap_or_else(PoisonError::into_inner);
-        place.as_ref().filter(|known| *known.text == *text).map(|known| known.token.clone())
+        place.as_ref()?.token(text)
     }
 
     pub(super) fn remember(&self, text: &str, token: &ConnectionToken) {
-        if text.len() > LONGEST {
-            return;
-        }
-        let known = Box::new(Known { text: text.into(), token: token.clone() });
+        let Some(known) = Known::of(text, token) else { return };
         let places = self.places.get_or_init(|| (0..self.count).map(|_| Place::default()).collect());
         if let Some(place) = self.place(places, text) {
             *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
@@ -160,7 +174,7 @@ mod tests {
     #[test]
     fn long_tokens_are_opened_every_time() {
         let protector = Protector::new(&KeyRing::random().unwrap());
-        let name = "a".repeat(LONGEST);
+        let name = "a".repeat(255);
         let token = sealed(&protector, 1, &name);
         assert!(ConnectionToken::open_again(&protector, &token, &name).is_ok());
         assert_eq!(remembered(&protector.opened), 0);

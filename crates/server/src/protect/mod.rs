@@ -38,7 +38,7 @@ pub(crate) enum Purpose {
 impl Purpose {
     const fn as_bytes(self) -> &'static [u8] {
         match self {
-            Self::ConnectionToken => b"heliostat.connection-token.v1",
+            Self::ConnectionToken => b"heliostat.connection-token.v2",
             Self::GroupsToken => b"heliostat.groups-token.v1",
         }
     }

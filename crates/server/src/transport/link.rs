@@ -32,7 +32,7 @@ use super::{
 use crate::{
     application::{Admission, Context},
     connection::Record,
-    http::request::Request,
+    http::{host::PollAnswer, request::Request},
     lost::{LossCause, LostCount},
     server::Core,
     trace,
@@ -55,6 +55,7 @@ pub(crate) struct LinkSeed {
     pub(crate) groups: GroupsRead,
     pub(crate) initializes: Initializes,
     pub(crate) start: Start,
+    pub(crate) came_at: Instant,
 }
 
 /// One transport connection.
@@ -70,8 +71,8 @@ pub(crate) struct Link {
     waker: AtomicWaker,
     /// Where a publisher may write itself, on WebSockets.
     pub(super) socket: Socket,
-    /// The same on a stream that was handed over.
-    stream: OnceLock<Arc<Stream>>,
+    /// The same elsewhere.
+    carrier: OnceLock<Carrier>,
     keep_alive_due: AtomicBool,
     ending: OnceLock<LinkEnd>,
     closed: AtomicBool,
@@ -89,6 +90,15 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
     }
+}
+
+/// What carries a link and can be written to by publishers.
+#[derive(Debug)]
+pub(crate) enum Carrier {
+    /// A stream whose socket was handed over.
+    Stream(Arc<Stream>),
+    /// The answer that a poll waits for.
+    Poll(Arc<PollAnswer>),
 }
 
 /// Why a transport connection ends from our side.
@@ -163,7 +173,7 @@ impl Link {
         rest: Option<AtRest>,
     ) -> Arc<Self> {
         let (kind, connection) = (seed.kind, seed.connection);
-        let now = core.nanoseconds_since_start();
+        let now = core.nanoseconds_until(seed.came_at);
         let link = Arc::new(Self {
             id,
             kind: seed.kind,
@@ -174,7 +184,7 @@ impl Link {
             reader: Mutex::new(None),
             waker: AtomicWaker::new(),
             socket: Socket::new(),
-            stream: OnceLock::new(),
+            carrier: OnceLock::new(),
             keep_alive_due: AtomicBool::new(false),
             ending: OnceLock::new(),
             closed: AtomicBool::new(false),
@@ -223,10 +233,21 @@ impl Link {
         match self.kind {
             TransportKind::WebSockets => self.socket.pump(self, now),
             TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
-                match self.stream.get() {
-                    Some(stream) => stream.pump(self, now),
+                match self.carrier.get() {
+                    Some(Carrier::Stream(stream)) => stream.pump(self, now),
+                    Some(Carrier::Poll(answer)) => answer.pump(self, now),
                     None => self.waker.wake(),
                 }
+            }
+        }
+    }
+
+    /// The same for somebody who has locked the connection's record: whoever answers a poll lets go of it, and locks the record for that.
+    pub(crate) fn notify_locked(&self) {
+        match self.kind {
+            TransportKind::LongPolling => self.waker.wake(),
+            TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame => {
+                self.notify();
             }
         }
     }
@@ -236,9 +257,9 @@ impl Link {
         self.keep_alive_due.store(true, Ordering::Release);
     }
 
-    /// The socket is this stream's from here on.
-    pub(super) fn attach(&self, stream: &Arc<Stream>) {
-        _ = self.stream.set(Arc::clone(stream));
+    /// From here on publishers write there.
+    pub(crate) fn attach(&self, carrier: Carrier) {
+        _ = self.carrier.set(carrier);
     }
 
     /// From here on what is due comes as HTTP chunks.

@@ -6,12 +6,12 @@
 //! Either way [`Delivery`](delivery::Reader) makes the bytes, so all four transports say the same things.
 
 mod delivery;
-mod doorbell;
+pub(crate) mod doorbell;
 mod framing;
 pub(crate) mod handover;
 mod incoming;
 mod io;
-mod link;
+pub(crate) mod link;
 mod now;
 pub(crate) mod passage;
 pub(crate) mod read_buffer;

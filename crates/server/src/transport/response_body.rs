@@ -99,7 +99,7 @@ pub(crate) enum Course {
     /// It is all there.
     Whole(Bytes),
     /// The answer to a poll comes when there is one.
-    Answer(ResponseBody),
+    Poll(Arc<Link>, Prompt),
     /// The link writes, beginning with these bytes.
     Endless(Arc<Link>, Option<Bytes>),
     Socket(Passage),
@@ -117,20 +117,12 @@ impl ResponseBody {
                 let (link, preamble) = stream.give_up();
                 Course::Endless(link, preamble)
             }
-            Kind::Stream(_) => Course::Answer(self),
-        }
-    }
-
-    /// Whether the client waits for the answer's head, and not only for its body.
-    pub(crate) const fn is_awaited(&self) -> bool {
-        match &self.0 {
-            Kind::Stream(stream) => matches!(stream.prompt, Prompt::Yes),
-            Kind::Whole(_) | Kind::Switch(_) | Kind::Pieces(_) => true,
+            Kind::Stream(stream) => Course::Poll(stream.give_up().0, stream.prompt),
         }
     }
 
     /// The next bytes, or the end.
-    pub(crate) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match &mut self.0 {
             Kind::Whole(bytes) => Poll::Ready(bytes.take()),
             Kind::Switch(_) => Poll::Ready(None),

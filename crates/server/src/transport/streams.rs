@@ -26,7 +26,7 @@ use super::{
     framing::LAST_CHUNK,
     handover::Chunking,
     io::write_now,
-    link::{Due, End, More},
+    link::{Carrier, Due, End, More},
 };
 use crate::http::host::Streaming;
 
@@ -83,7 +83,7 @@ pub(crate) async fn carry(streaming: Streaming) {
     }
     let out = Doorbell::new(Out { backlog: unsent, phase: Phase::Open });
     let stream = Arc::new(Stream { out, socket, chunking });
-    link.attach(&stream);
+    link.attach(Carrier::Stream(Arc::clone(&stream)));
     if stream.next(link, News::Ending).await == News::Ending {
         _ = timeout(LAST_WORD_WITHIN, stream.next(link, News::Over)).await;
     }

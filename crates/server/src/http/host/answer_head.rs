@@ -1,8 +1,21 @@
 //! The head of an answer, in bytes.
+//!
+//! Nearly all answers say the same of themselves, so the text of the last few heads is kept, and one that is needed again is neither made
+//! again nor kept twice: a thousand polls that wait share one.
 
-use std::{cell::RefCell, time::SystemTime};
+use std::{cell::RefCell, sync::Arc, time::SystemTime};
 
-use http::{HeaderMap, StatusCode, header, response::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Parts};
+
+/// So many heads are kept, by each thread.
+const KEPT: usize = 4;
+/// One with more headers is not kept.
+const MOST_KEPT_HEADERS: usize = 16;
+
+thread_local! {
+    /// The last heads, in no order, and which of them makes room for the next.
+    static KNOWN: RefCell<(Vec<AnswerHead>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+}
 
 /// How the end of the body is known (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,35 +35,102 @@ pub(super) enum Last {
     No,
 }
 
-/// Appends the head to `out`, with what every answer says of itself: its length, its date, whether it is the last.
-pub(super) fn encode(out: &mut Vec<u8>, head: &Parts, length: Length, last: Last) {
-    out.extend_from_slice(b"HTTP/1.1 ");
-    if head.status == StatusCode::OK {
-        out.extend_from_slice(b"200 OK\r\n");
-    } else {
-        out.extend_from_slice(head.status.as_str().as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
-        out.extend_from_slice(b"\r\n");
+/// A head, without its length, its date, and whether it is the last: these differ every time.
+#[derive(Clone, Debug)]
+pub(super) struct AnswerHead(Arc<Encoded>);
+
+#[derive(Debug)]
+struct Encoded {
+    status: StatusCode,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    text: Vec<u8>,
+    says_connection: bool,
+    says_date: bool,
+}
+
+impl AnswerHead {
+    /// The head of this answer. How the body is framed is not the application's to say.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever has it from here needs nothing else of it")]
+    pub(super) fn of(head: Parts) -> Self {
+        // That of a WebSocket is like no other.
+        if head.status.is_informational() || head.headers.len() > MOST_KEPT_HEADERS {
+            return Self::encode(&head);
+        }
+        KNOWN.with_borrow_mut(|(known, next)| {
+            if let Some(same) = known.iter().find(|known| known.is_of(&head)) {
+                return same.clone();
+            }
+            let new = Self::encode(&head);
+            match known.get_mut(*next) {
+                Some(place) => *place = new.clone(),
+                None => known.push(new.clone()),
+            }
+            *next = (*next + 1) % KEPT;
+            new
+        })
     }
-    for (name, value) in &head.headers {
-        // How the body is framed is ours to say.
-        if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
-            line(out, name.as_str().as_bytes(), value.as_bytes());
+
+    fn is_of(&self, head: &Parts) -> bool {
+        let Encoded { status, headers, .. } = &*self.0;
+        *status == head.status
+            && headers.len() == head.headers.len()
+            && headers.iter().map(|(name, value)| (name, value)).eq(&head.headers)
+    }
+
+    fn encode(head: &Parts) -> Self {
+        let mut text = Vec::with_capacity(320);
+        text.extend_from_slice(b"HTTP/1.1 ");
+        text.extend_from_slice(head.status.as_str().as_bytes());
+        text.push(b' ');
+        text.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
+        text.extend_from_slice(b"\r\n");
+        for (name, value) in &head.headers {
+            if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
+                line(&mut text, name.as_str().as_bytes(), value.as_bytes());
+            }
+        }
+        // A value may be a piece of its request, which is not to be kept with it.
+        let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+        Self(Arc::new(Encoded {
+            status: head.status,
+            headers: head
+                .headers
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), copy(value)?)))
+                .collect(),
+            text,
+            says_connection: head.headers.contains_key(header::CONNECTION),
+            says_date: head.headers.contains_key(header::DATE),
+        }))
+    }
+
+    /// How the end of a body of so many bytes is known.
+    pub(super) fn length_of(&self, body: usize) -> Length {
+        match self.0.status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::None,
+            _ => Length::Known(body),
         }
     }
-    match length {
-        Length::Known(length) => line(out, b"content-length", itoa::Buffer::new().format(length).as_bytes()),
-        Length::Chunks => line(out, b"transfer-encoding", b"chunked"),
-        Length::None => {}
+
+    /// Appends the head to `out`, with what every answer says of itself: its length, its date, whether it is the last.
+    pub(super) fn write(&self, out: &mut Vec<u8>, length: Length, last: Last) {
+        let Encoded { text, says_connection, says_date, .. } = &*self.0;
+        out.extend_from_slice(text);
+        match length {
+            Length::Known(length) => {
+                line(out, b"content-length", itoa::Buffer::new().format(length).as_bytes());
+            }
+            Length::Chunks => line(out, b"transfer-encoding", b"chunked"),
+            Length::None => {}
+        }
+        if last == Last::Yes && !says_connection {
+            line(out, b"connection", b"close");
+        }
+        if !says_date {
+            DATE.with_borrow_mut(|date| line(out, b"date", date.now(SystemTime::now())));
+        }
+        out.extend_from_slice(b"\r\n");
     }
-    if last == Last::Yes && !head.headers.contains_key(header::CONNECTION) {
-        line(out, b"connection", b"close");
-    }
-    if !head.headers.contains_key(header::DATE) {
-        DATE.with_borrow_mut(|date| line(out, b"date", date.now(SystemTime::now())));
-    }
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Whether the application wants this answer to be the last.
@@ -90,12 +170,14 @@ impl Date {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderValue, Response};
     use std::time::Duration;
 
-    fn encoded(head: &Parts, length: Length, last: Last) -> String {
+    use bytes::Bytes;
+    use http::Response;
+
+    fn encoded(head: Parts, length: Length, last: Last) -> String {
         let mut out = Vec::new();
-        encode(&mut out, head, length, last);
+        AnswerHead::of(head).write(&mut out, length, last);
         String::from_utf8(out).unwrap()
     }
 
@@ -111,7 +193,7 @@ mod tests {
     #[test]
     fn an_answer_says_its_length_and_its_date() {
         let head = head(200, &[("content-type", "text/plain"), ("vary", "a"), ("vary", "b")]);
-        let text = encoded(&head, Length::Known(1234), Last::No);
+        let text = encoded(head, Length::Known(1234), Last::No);
         let (before, date) = text.split_once("date: ").unwrap();
         insta::assert_snapshot!(before.escape_debug(), @r"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nvary: a\r\nvary: b\r\ncontent-length: 1234\r\n");
         assert!(date.ends_with(" GMT\r\n\r\n") && date.len() == 33, "{date:?}");
@@ -120,7 +202,7 @@ mod tests {
     #[test]
     fn only_the_host_says_how_a_body_is_framed() {
         let head = head(503, &[("content-length", "7"), ("transfer-encoding", "gzip"), ("date", "today")]);
-        let text = encoded(&head, Length::Chunks, Last::Yes);
+        let text = encoded(head, Length::Chunks, Last::Yes);
         insta::assert_snapshot!(text.escape_debug(), @r"HTTP/1.1 503 Service Unavailable\r\ndate: today\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n");
     }
 
@@ -128,8 +210,38 @@ mod tests {
     fn what_the_application_says_of_the_connection_is_said_once() {
         let head = head(101, &[("connection", "Upgrade"), ("date", "today")]);
         assert!(!closes(&head.headers));
-        let text = encoded(&head, Length::None, Last::No);
+        let text = encoded(head, Length::None, Last::No);
         insta::assert_snapshot!(text.escape_debug(), @r"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\ndate: today\r\n\r\n");
+    }
+
+    #[test]
+    fn a_head_is_kept_while_it_is_needed_and_no_other_is_taken_for_it() {
+        let usual = || AnswerHead::of(head(200, &[("vary", "a"), ("vary", "b"), ("date", "today")]));
+        let first = usual();
+        assert!(Arc::ptr_eq(&usual().0, &first.0));
+        let others: [(u16, &[(&str, &str)]); 5] = [
+            (200, &[("vary", "b"), ("vary", "a"), ("date", "today")]),
+            (200, &[("vary", "a"), ("date", "today")]),
+            (200, &[("very", "a"), ("very", "b"), ("date", "today")]),
+            (201, &[("vary", "a"), ("vary", "b"), ("date", "today")]),
+            (101, &[("vary", "a"), ("vary", "b"), ("date", "today")]),
+        ];
+        for (status, headers) in others {
+            let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let text = encoded(head(status, headers), Length::None, Last::No);
+            let rest = text.strip_prefix(&format!("HTTP/1.1 {status} ")).unwrap();
+            assert_eq!(rest.split_once("\r\n").unwrap().1, format!("{lines}\r\n"));
+        }
+        assert!(!Arc::ptr_eq(&usual().0, &first.0), "four others have been kept since");
+    }
+
+    #[test]
+    fn what_is_kept_keeps_nothing_else() {
+        let request = Bytes::from(vec![b'x'; 1000]);
+        let mut parts = head(200, &[]);
+        parts.headers.insert("x-part", HeaderValue::from_maybe_shared(request.slice(..3)).unwrap());
+        let kept = AnswerHead::of(parts);
+        assert!(request.is_unique(), "{kept:?}");
     }
 
     #[test]

@@ -4,54 +4,39 @@
 //! A library that is ready for everything keeps buffers per connection and moves each request through many hands. Here a request is read
 //! into a buffer that all connections of a thread share, taken as it lies there, and answered with one write. An idle connection, or one
 //! whose poll waits for news, holds no buffer. Whatever is unusual goes on with the library, from the first byte that was not answered.
-//!
-//! The head of the answer to a poll waits for the first byte of its body, for a moment: mostly that is one write instead of two, and the
-//! client wakes up once. Whoever stands between us and a client that waits for long sees an answer begin all the same (CP-147).
 
 use std::{
-    cell::Cell,
     future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use http::{Request, Response, StatusCode, response::Parts};
-use http_body::Body;
+use bytes::{Buf, Bytes};
+use http::{Request, Response, response::Parts};
 use hyper::service::Service;
 use tokio::{
-    io::{AsyncRead, ReadBuf},
     net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
 use super::{
     Http1, Http1Error, RequestBody, Stop, Streaming,
-    answer_head::{self, Last, Length},
+    answer_head::{self, AnswerHead, Last, Length},
+    poll_answer::{self, Meanwhile},
     short_request::{Seen, ShortRequest, see},
+    wire::Wire,
 };
 use crate::transport::{
-    LAST_CHUNK, TakenOver, chunk,
+    TakenOver, chunk,
     handover::Chunking,
     passage::Passage,
     read_buffer,
     response_body::{Course, ResponseBody},
-    write_now,
 };
 
 /// Longer requests are left to the library, in bytes. As much as is read at once.
-const MOST_IN_REQUEST: usize = read_buffer::SIZE;
-/// Bodies up to here are copied behind their head, in bytes: less than a second system call costs.
-const MOST_JOINED: usize = 16 * 1024;
-/// So long the head of the answer to a poll may wait for its body. Nobody notices, and a busy client has its answer by then.
-const HEAD_WAITS: Duration = Duration::from_millis(100);
-
-thread_local! {
-    /// Where answers are put together. Taken out while it is in use.
-    static ANSWER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+pub(super) const MOST_IN_REQUEST: usize = read_buffer::SIZE;
 
 /// How a conversation ends.
 pub(super) enum Outcome {
@@ -74,14 +59,30 @@ enum Next {
 /// One physical connection between two short requests, or in one.
 pub(super) struct Conversation<'a, F> {
     limits: Http1,
-    socket: TcpStream,
+    wire: Wire,
     /// What has come and is not answered.
     read: Bytes,
-    /// What is said and the kernel has not taken yet.
-    unsent: BytesMut,
     stop: Pin<&'a mut Stop<F>>,
-    /// Goes off at the next deadline, or before.
-    alarm: Pin<&'a mut Sleep>,
+    alarm: Alarm<'a>,
+}
+
+/// Goes off at the next deadline, or before.
+pub(super) struct Alarm<'a>(Pin<&'a mut Sleep>);
+
+impl Alarm<'_> {
+    /// It is put off only when it has gone off: most of what has a deadline comes long before.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<()> {
+        if self.0.deadline() > until {
+            self.0.as_mut().reset(until);
+        }
+        loop {
+            ready!(self.0.as_mut().poll(context));
+            if self.0.deadline() >= until {
+                return Poll::Ready(());
+            }
+            self.0.as_mut().reset(until);
+        }
+    }
 }
 
 /// Converses until something else goes on, or nothing.
@@ -95,40 +96,42 @@ where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
     S::Error: Into<Http1Error>,
 {
-    let alarm = pin!(sleep_until(Instant::now() + limits.header_timeout));
-    let (read, unsent) = (Bytes::new(), BytesMut::new());
-    let mut conversation = Conversation { limits, socket, read, unsent, stop, alarm };
+    let sleep = pin!(sleep_until(Instant::now() + limits.header_timeout));
+    let (wire, read, alarm) = (Wire::new(socket), Bytes::new(), Alarm(sleep));
+    let mut conversation = Conversation { limits, wire, read, stop, alarm };
     loop {
         let asked = match conversation.next().await? {
             Next::Answer(asked) => asked,
-            Next::Unusual => return Ok(Outcome::Unusual(conversation.socket, conversation.read)),
+            Next::Unusual => return Ok(Outcome::Unusual(conversation.wire.socket, conversation.read)),
             Next::Over => return Ok(Outcome::Over),
         };
-        let asked_last = asked.last;
+        // Out of its box, which others need while this one waits.
+        let ShortRequest { request, last: asked_last } = *asked;
         let (head, body) = {
-            let answer = pin!(service.call(asked.request));
+            let answer = pin!(service.call(request));
             match conversation.attend(answer).await {
                 Some(answer) => answer.map_err(Into::into)?.into_parts(),
                 None => return Ok(Outcome::Over),
             }
         };
-        let last = conversation.last(asked_last, &head);
+        let mut last = conversation.last(asked_last, &head);
+        // What it is made from does not wait with a poll.
+        let head = AnswerHead::of(head);
         match body.into_course() {
-            Course::Whole(body) => conversation.say_whole(&head, &body, last)?,
-            Course::Answer(mut body) => match conversation.beginning(&mut body).await {
-                Beginning::All(body) => conversation.say_whole(&head, &body, last)?,
-                // Rare, so its room is not kept for everybody.
-                Beginning::Part(piece) => {
-                    let rest = conversation.say_in_pieces(&head, piece, &mut body, last);
-                    if Box::pin(rest).await?.is_none() {
-                        return Ok(Outcome::Over);
-                    }
-                }
-                Beginning::Gone => return Ok(Outcome::Over),
-            },
+            Course::Whole(body) => conversation.wire.say_whole(&head, &body, last)?,
+            Course::Poll(link, prompt) => {
+                let meanwhile = Meanwhile {
+                    read: &mut conversation.read,
+                    alarm: &mut conversation.alarm,
+                    stop: conversation.stop.as_mut(),
+                };
+                let answer = poll_answer::answer((link, prompt), conversation.wire, (head, last), meanwhile);
+                let Some(answered) = answer.await else { return Ok(Outcome::Over) };
+                (conversation.wire, last) = answered;
+            }
             Course::Endless(link, preamble) => {
                 conversation.say_beginning(&head, preamble.as_deref());
-                let (socket, unsent) = (conversation.socket, conversation.unsent);
+                let Wire { socket, unsent } = conversation.wire;
                 return Ok(Outcome::Stream(Streaming { link, socket, chunking: Chunking::PerFrame, unsent }));
             }
             Course::Socket(passage) => {
@@ -146,16 +149,21 @@ where
 impl<F: Future<Output = ()>> Conversation<'_, F> {
     /// Waits for a request. What came along with the one before is looked at first.
     async fn next(&mut self) -> Result<Next, Http1Error> {
-        let until = Instant::now() + self.limits.header_timeout;
-        poll_fn(|context| self.poll_next(context, until)).await
+        let mut until = None;
+        poll_fn(|context| self.poll_next(context, &mut until)).await
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<Result<Next, Http1Error>> {
+    /// `until` is when to give up waiting, if that has begun.
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        until: &mut Option<Instant>,
+    ) -> Poll<Result<Next, Http1Error>> {
         loop {
             if let Some(next) = self.take() {
                 return Poll::Ready(Ok(next));
             }
-            match self.poll_read(context) {
+            match self.wire.poll_read(context, &mut self.read) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(Next::Over)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
@@ -165,26 +173,13 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         if self.stop.as_mut().poll(context).is_ready() && self.read.is_empty() {
             return Poll::Ready(Ok(Next::Over));
         }
-        ready!(self.poll_alarm(context, until));
+        let until = until.get_or_insert_with(|| Instant::now() + self.limits.header_timeout);
+        ready!(self.alarm.poll(context, *until));
         Poll::Ready(if self.read.is_empty() {
             Ok(Next::Over)
         } else {
             Err("the client took too long for the head of its request".into())
         })
-    }
-
-    /// The alarm is put off only when it has gone off: most of what has a deadline comes long before.
-    fn poll_alarm(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<()> {
-        if self.alarm.deadline() > until {
-            self.alarm.as_mut().reset(until);
-        }
-        loop {
-            ready!(self.alarm.as_mut().poll(context));
-            if self.alarm.deadline() >= until {
-                return Poll::Ready(());
-            }
-            self.alarm.as_mut().reset(until);
-        }
     }
 
     /// What there is to do with what has come, if it is enough for anything.
@@ -205,21 +200,6 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         }
     }
 
-    /// Reads on, at most one buffer full. Nothing at the end of the client's side.
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        read_buffer::lend(|buffer| {
-            let mut buffer = ReadBuf::new(buffer);
-            ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
-            let bytes = buffer.filled();
-            self.read = if self.read.is_empty() {
-                Bytes::copy_from_slice(bytes)
-            } else {
-                [&self.read, bytes].concat().into()
-            };
-            Poll::Ready(Ok(bytes.len()))
-        })
-    }
-
     /// Waits for `work`, and for the client's end: then there is nothing to wait for any more.
     async fn attend<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         poll_fn(|context| self.poll_attended(context, work.as_mut())).await
@@ -235,7 +215,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         }
         // Who has sent too much ahead is not read; its end is noticed with the answer.
         while self.read.len() < MOST_IN_REQUEST {
-            match self.poll_read(context) {
+            match self.wire.poll_read(context, &mut self.read) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
                 Poll::Pending => break,
@@ -254,127 +234,36 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         }
     }
 
-    /// Says an answer whose end is known.
-    fn say_whole(&mut self, head: &Parts, body: &[u8], last: Last) -> io::Result<()> {
-        let length = match head.status {
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::None,
-            _ => Length::Known(body.len()),
-        };
-        let mut answer = ANSWER.take();
-        answer.clear();
-        answer_head::encode(&mut answer, head, length, last);
-        let said = if body.len() <= MOST_JOINED {
-            answer.extend_from_slice(body);
-            self.say(&answer)
-        } else {
-            self.say(&answer).and_then(|()| self.say(body))
-        };
-        ANSWER.set(answer);
-        said
-    }
-
-    /// Waits for the first bytes of a body, as long as its head may wait for them.
-    async fn beginning(&mut self, body: &mut ResponseBody) -> Beginning {
-        let until = Instant::now() + if body.is_awaited() { Duration::ZERO } else { HEAD_WAITS };
-        poll_fn(|context| {
-            let mut first = poll_fn(|context| body.poll_piece(context));
-            match self.poll_attended(context, Pin::new(&mut first)) {
-                Poll::Ready(Some(piece)) if body.is_end_stream() => {
-                    Poll::Ready(Beginning::All(piece.unwrap_or_default()))
-                }
-                Poll::Ready(Some(piece)) => Poll::Ready(Beginning::Part(piece.unwrap_or_default())),
-                Poll::Ready(None) => Poll::Ready(Beginning::Gone),
-                Poll::Pending => self.poll_alarm(context, until).map(|()| Beginning::Part(Bytes::new())),
-            }
-        })
-        .await
-    }
-
-    /// Says an answer as it comes. `None` if the client did not wait for it.
-    async fn say_in_pieces(
-        &mut self,
-        head: &Parts,
-        first: Bytes,
-        body: &mut ResponseBody,
-        last: Last,
-    ) -> Result<Option<()>, Http1Error> {
-        let mut out = Vec::new();
-        answer_head::encode(&mut out, head, Length::Chunks, last);
-        let mut piece = Some(first);
-        while let Some(bytes) = piece {
-            // There may be none yet, and an empty chunk would be the last.
-            if !bytes.is_empty() {
-                chunk(&mut out, &bytes);
-            }
-            if body.is_end_stream() {
-                break;
-            }
-            self.say(&out)?;
-            self.flush().await?;
-            out.clear();
-            let next = pin!(poll_fn(|context| body.poll_piece(context)));
-            let Some(next) = self.attend(next).await else { return Ok(None) };
-            piece = next;
-        }
-        out.extend_from_slice(LAST_CHUNK);
-        self.say(&out)?;
-        Ok(Some(()))
-    }
-
     /// What a stream begins with waits for the stream's own task.
-    fn say_beginning(&mut self, head: &Parts, preamble: Option<&[u8]>) {
+    fn say_beginning(&mut self, head: &AnswerHead, preamble: Option<&[u8]>) {
         let mut beginning = Vec::new();
-        answer_head::encode(&mut beginning, head, Length::Chunks, Last::Yes);
+        head.write(&mut beginning, Length::Chunks, Last::Yes);
         if let Some(preamble) = preamble {
             chunk(&mut beginning, preamble);
         }
-        self.unsent.extend_from_slice(&beginning);
+        self.wire.unsent.extend_from_slice(&beginning);
     }
 
     /// The socket is not HTTP's any more; its new owner says our last words.
-    fn hand_over(mut self, head: &Parts, passage: Passage) {
+    fn hand_over(mut self, head: &AnswerHead, passage: Passage) {
         let mut last_words = Vec::new();
-        answer_head::encode(&mut last_words, head, Length::None, Last::No);
-        self.unsent.extend_from_slice(&last_words);
-        passage.arrive(TakenOver::new(self.socket, self.read.to_vec(), self.unsent));
-    }
-
-    /// Says as much as the kernel takes now, and keeps the rest.
-    fn say(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        if self.unsent.is_empty() {
-            write_now(&mut bytes, |bytes| self.socket.try_write(bytes))?;
-        }
-        self.unsent.extend_from_slice(bytes);
-        Ok(())
+        head.write(&mut last_words, Length::None, Last::No);
+        self.wire.unsent.extend_from_slice(&last_words);
+        passage.arrive(TakenOver::new(self.wire.socket, self.read.to_vec(), self.wire.unsent));
     }
 
     /// Waits until the kernel has everything.
     async fn flush(&mut self) -> io::Result<()> {
-        poll_fn(|context| self.poll_flush(context)).await
+        poll_fn(|context| self.wire.poll_flush(context)).await
     }
-
-    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            ready!(self.socket.poll_write_ready(context))?;
-            write_now(&mut self.unsent, |bytes| self.socket.try_write(bytes))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// What comes of waiting for the first bytes of a body.
-enum Beginning {
-    /// They are all that there will be.
-    All(Bytes),
-    /// More will follow; or there are none yet, and the head should not wait any longer.
-    Part(Bytes),
-    /// The client did not wait.
-    Gone,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use http::StatusCode;
     use http_body_util::BodyExt;
     use hyper::service::service_fn;
     use proptest::{collection::vec, prelude::*, sample::select};

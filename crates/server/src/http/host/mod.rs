@@ -8,8 +8,10 @@
 mod answer_head;
 mod conversation;
 pub(crate) mod library;
+mod poll_answer;
 mod request_body;
 mod short_request;
+mod wire;
 
 use std::{
     future::Future,
@@ -26,6 +28,7 @@ use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 
 use self::conversation::{Outcome, converse};
+pub(crate) use self::poll_answer::PollAnswer;
 pub use self::request_body::RequestBody;
 use crate::transport::{Link, handover::Chunking, response_body::ResponseBody, streams};
 

@@ -1,0 +1,98 @@
+//! One physical connection: its socket, and what is said on it.
+
+use std::{
+    cell::Cell,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+};
+
+use super::answer_head::{AnswerHead, Last};
+use crate::transport::{read_buffer, write_now};
+
+/// Bodies up to here are copied behind their head, in bytes: less than a second system call costs.
+const MOST_JOINED: usize = 16 * 1024;
+
+thread_local! {
+    /// Where answers are put together. Taken out while it is in use.
+    static ANSWER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A socket that is read and written in turns.
+#[derive(Debug)]
+pub(super) struct Wire {
+    pub(super) socket: TcpStream,
+    /// What is said and the kernel has not taken yet.
+    pub(super) unsent: BytesMut,
+}
+
+impl Wire {
+    pub(super) fn new(socket: TcpStream) -> Self {
+        Self { socket, unsent: BytesMut::new() }
+    }
+
+    /// Reads on, at most one buffer full. Nothing at the end of the client's side.
+    pub(super) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        read: &mut Bytes,
+    ) -> Poll<io::Result<usize>> {
+        read_buffer::lend(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
+            let bytes = buffer.filled();
+            *read =
+                if read.is_empty() { Bytes::copy_from_slice(bytes) } else { [read, bytes].concat().into() };
+            Poll::Ready(Ok(bytes.len()))
+        })
+    }
+
+    /// Says an answer whose end is known.
+    pub(super) fn say_whole(&mut self, head: &AnswerHead, body: &[u8], last: Last) -> io::Result<()> {
+        self.say_with(|wire, answer| {
+            head.write(answer, head.length_of(body.len()), last);
+            if body.len() <= MOST_JOINED {
+                answer.extend_from_slice(body);
+                wire.say(answer)
+            } else {
+                wire.say(answer).and_then(|()| wire.say(body))
+            }
+        })
+    }
+
+    /// Says what `put` puts together in a buffer of the thread.
+    pub(super) fn say_with(
+        &mut self,
+        put: impl FnOnce(&mut Self, &mut Vec<u8>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut answer = ANSWER.take();
+        answer.clear();
+        let said = put(self, &mut answer);
+        ANSWER.set(answer);
+        said
+    }
+
+    /// Says as much as the kernel takes now, and keeps the rest.
+    pub(super) fn say(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        if self.unsent.is_empty() {
+            write_now(&mut bytes, |bytes| self.socket.try_write(bytes))?;
+        }
+        self.unsent.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Waits until the kernel has everything.
+    pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            ready!(self.socket.poll_write_ready(context))?;
+            write_now(&mut self.unsent, |bytes| self.socket.try_write(bytes))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
