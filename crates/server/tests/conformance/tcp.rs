@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
     actor::{ACT, Actor},
-    client::Line,
+    client::{Ask, Line},
     log::Log,
     session::{ALL, HTTP_STREAMS, Heard, STREAMS, Session, VERSIONS},
     site::{HOSTS, Host, Site},
@@ -158,6 +158,46 @@ async fn the_answer_to_a_poll_that_waits_only_for_a_moment_comes_in_one_piece_ov
     line.read_buf(&mut piece).await.unwrap();
     let piece = String::from_utf8_lossy(&piece);
     assert!(piece.contains("content-length: ") && piece.ends_with("[\"hello\"]}"), "{piece}");
+}
+
+#[tokio::test]
+async fn what_a_client_asks_while_its_poll_waits_is_answered_behind_it_over_tcp() {
+    for host in HOSTS {
+        let (site, _) = stage_at(host).await;
+        let channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
+        let before = site.counter("Message Bus Subscribers Total");
+        let mut line = site.dial().await;
+        line.write_all(&channel.session.receive("poll").to_bytes()).await.unwrap();
+        while site.counter("Message Bus Subscribers Total") == before {
+            tokio::task::yield_now().await;
+        }
+        line.write_all(&Ask::get("/act/ping").to_bytes()).await.unwrap();
+        // So that it may have been read.
+        site.ask(&Ask::get("/act/ping")).await;
+        site.server.persistent(ACT).unwrap().broadcast("hello").unwrap();
+        let answers = stream_until(&mut line, "pong").await;
+        let (poll, ping) = answers.split_once("[\"hello\"]}").expect("the poll's answer");
+        assert!(
+            poll.starts_with("HTTP/1.1 200 OK") && ping.contains("HTTP/1.1 200 OK"),
+            "{host:?} {answers}"
+        );
+        channel.session.abort().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thread_of_the_applications_own_answers_polls_over_tcp() {
+    for host in HOSTS {
+        let (site, log) = stage_at(host).await;
+        let mut channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
+        for _ in 0..10 {
+            let context = site.server.persistent(ACT).unwrap();
+            std::thread::spawn(move || context.broadcast("hello").unwrap()).join().unwrap();
+            assert_eq!(channel.messages(1).await, ["hello"], "{host:?}");
+        }
+        channel.session.abort().await;
+        log.wait("disconnected - Stopped").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
