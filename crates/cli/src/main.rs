@@ -33,10 +33,11 @@ use config::{ConfigErrors, Configuration, Settings};
 
 const REFUSED: u8 = 2;
 
-/// Connecting and polling are full of small pieces that come and go in bursts of thousands, which the system's allocator sorts through again
-/// and again: with this one a connect costs a tenth less. An idle connection takes 0.3 KiB more (docs/performance.md).
+/// Connecting and polling are full of small pieces that come and go in bursts of thousands. This one hands out first what was given back last,
+/// which the processor still has at hand (docs/performance.md, "What was chosen by measuring").
+#[cfg(not(target_env = "msvc"))]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// SignalR for Rust: serves the official clients of ASP.NET SignalR 1.x and 2.x, unchanged
 #[derive(Debug, Parser)]

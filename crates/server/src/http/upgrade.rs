@@ -30,6 +30,10 @@ pub(crate) struct TakesSockets;
 impl Upgrade {
     /// `None` if the request does not ask for a WebSocket, or the host cannot give one.
     pub(crate) fn take(parts: &mut Parts) -> Option<Self> {
+        // Most requests are from a host that leaves something here only with those that ask.
+        if parts.extensions.is_empty() {
+            return None;
+        }
         let headers = &parts.headers;
         let asks = lists(headers, &header::UPGRADE, "websocket")
             && lists(headers, &header::CONNECTION, "upgrade")

@@ -21,8 +21,8 @@ pub(super) const ISSUED: usize = 512;
 /// So many others are remembered at most: the clients that call or poll at one time.
 pub(super) const OPENED: usize = 16 * 1024;
 
-/// So many letters tell tokens apart, and say where one is kept: in them is the whole nonce, of which nobody can guess another's.
-const START: usize = 40;
+/// So many letters tell tokens apart, and say where one is kept: in them are 17 bytes of the nonce, and nobody can guess another's.
+const START: usize = 24;
 
 /// The tokens of one protector. One that finds its place taken replaces the one that is there.
 pub(super) struct KnownTokens {

@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Par
 
 /// So many heads are kept, by each thread.
 const KEPT: usize = 4;
+/// The room that most need, in bytes.
+const USUAL_LENGTH: usize = 384;
 /// One with more headers is not kept.
 const MOST_KEPT_HEADERS: usize = 16;
 
@@ -42,6 +44,7 @@ pub(super) struct AnswerHead(Arc<Encoded>);
 #[derive(Debug)]
 struct Encoded {
     status: StatusCode,
+    /// What it was made from, if it is kept.
     headers: Vec<(HeaderName, HeaderValue)>,
     text: Vec<u8>,
     says_connection: bool,
@@ -54,13 +57,16 @@ impl AnswerHead {
     pub(super) fn of(head: Parts) -> Self {
         // That of a WebSocket is like no other.
         if head.status.is_informational() || head.headers.len() > MOST_KEPT_HEADERS {
-            return Self::encode(&head);
+            return Self::encode(&head, Vec::new());
         }
         KNOWN.with_borrow_mut(|(known, next)| {
             if let Some(same) = known.iter().find(|known| known.is_of(&head)) {
                 return same.clone();
             }
-            let new = Self::encode(&head);
+            // A value may be a piece of its request, which is not to be kept with it.
+            let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+            let headers = head.headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?)));
+            let new = Self::encode(&head, headers.collect());
             match known.get_mut(*next) {
                 Some(place) => *place = new.clone(),
                 None => known.push(new.clone()),
@@ -77,8 +83,8 @@ impl AnswerHead {
             && headers.iter().map(|(name, value)| (name, value)).eq(&head.headers)
     }
 
-    fn encode(head: &Parts) -> Self {
-        let mut text = Vec::with_capacity(320);
+    fn encode(head: &Parts, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+        let mut text = Vec::with_capacity(USUAL_LENGTH);
         text.extend_from_slice(b"HTTP/1.1 ");
         text.extend_from_slice(head.status.as_str().as_bytes());
         text.push(b' ');
@@ -89,15 +95,9 @@ impl AnswerHead {
                 line(&mut text, name.as_str().as_bytes(), value.as_bytes());
             }
         }
-        // A value may be a piece of its request, which is not to be kept with it.
-        let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
         Self(Arc::new(Encoded {
             status: head.status,
-            headers: head
-                .headers
-                .iter()
-                .filter_map(|(name, value)| Some((name.clone(), copy(value)?)))
-                .collect(),
+            headers,
             text,
             says_connection: head.headers.contains_key(header::CONNECTION),
             says_date: head.headers.contains_key(header::DATE),

@@ -130,12 +130,12 @@ where
                 (conversation.wire, last) = answered;
             }
             Course::Endless(link, preamble) => {
-                conversation.say_beginning(&head, preamble.as_deref());
+                conversation.say_beginning(&head, preamble.as_deref())?;
                 let Wire { socket, unsent } = conversation.wire;
                 return Ok(Outcome::Stream(Streaming { link, socket, chunking: Chunking::PerFrame, unsent }));
             }
             Course::Socket(passage) => {
-                conversation.hand_over(&head, passage);
+                conversation.hand_over(&head, passage)?;
                 return Ok(Outcome::Over);
             }
         }
@@ -235,21 +235,20 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     }
 
     /// What a stream begins with waits for the stream's own task.
-    fn say_beginning(&mut self, head: &AnswerHead, preamble: Option<&[u8]>) {
-        let mut beginning = Vec::new();
-        head.write(&mut beginning, Length::Chunks, Last::Yes);
-        if let Some(preamble) = preamble {
-            chunk(&mut beginning, preamble);
-        }
-        self.wire.unsent.extend_from_slice(&beginning);
+    fn say_beginning(&mut self, head: &AnswerHead, preamble: Option<&[u8]>) -> io::Result<()> {
+        self.wire.leave(|beginning| {
+            head.write(beginning, Length::Chunks, Last::Yes);
+            if let Some(preamble) = preamble {
+                chunk(beginning, preamble);
+            }
+        })
     }
 
     /// The socket is not HTTP's any more; its new owner says our last words.
-    fn hand_over(mut self, head: &AnswerHead, passage: Passage) {
-        let mut last_words = Vec::new();
-        head.write(&mut last_words, Length::None, Last::No);
-        self.wire.unsent.extend_from_slice(&last_words);
+    fn hand_over(mut self, head: &AnswerHead, passage: Passage) -> io::Result<()> {
+        self.wire.leave(|last_words| head.write(last_words, Length::None, Last::No))?;
         passage.arrive(TakenOver::new(self.wire.socket, self.read.to_vec(), self.wire.unsent));
+        Ok(())
     }
 
     /// Waits until the kernel has everything.

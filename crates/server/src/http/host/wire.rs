@@ -19,6 +19,9 @@ use crate::transport::{read_buffer, write_now};
 /// Bodies up to here are copied behind their head, in bytes: less than a second system call costs.
 const MOST_JOINED: usize = 16 * 1024;
 
+/// So much whoever takes the socket over mostly says behind the answer's head, in bytes.
+const FIRST_FRAME: usize = 128;
+
 thread_local! {
     /// Where answers are put together. Taken out while it is in use.
     static ANSWER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -76,6 +79,16 @@ impl Wire {
         let said = put(self, &mut answer);
         ANSWER.set(answer);
         said
+    }
+
+    /// Leaves an answer's beginning to whoever goes on with the socket, who will say more at once.
+    pub(super) fn leave(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        self.say_with(|wire, beginning| {
+            put(beginning);
+            wire.unsent.reserve(beginning.len() + FIRST_FRAME);
+            wire.unsent.extend_from_slice(beginning);
+            Ok(())
+        })
     }
 
     /// Says as much as the kernel takes now, and keeps the rest.
