@@ -1,6 +1,6 @@
 //! The responses that are not transport connections: whole bodies, right headers, one reason each.
 
-use std::sync::LazyLock;
+use std::{cell::RefCell, sync::LazyLock};
 
 use bytes::Bytes;
 use heliostat_proto::frame::jsonp::{self, Callback};
@@ -31,11 +31,34 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     .collect()
 });
 
+/// So many maps wait to be used again, in each thread.
+const MOST_SPARE: usize = 8;
+
+thread_local! {
+    /// Maps that have come back unchanged from a host of ours: nearly every answer needs one, and to make one costs more than to say it.
+    static SPARE: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether an answer with JSON says just this.
+pub(super) fn is_usual(headers: &HeaderMap) -> bool {
+    *headers == *HEADERS
+}
+
+/// Keeps a [usual](is_usual) map for the next answer.
+pub(super) fn give_back(usual: HeaderMap) {
+    SPARE.with_borrow_mut(|spare| {
+        if spare.len() < MOST_SPARE {
+            spare.push(usual);
+        }
+    });
+}
+
 /// A response of SignalR's: never sniffed, never cached, never held back by a proxy (spec 2.9).
 pub(crate) fn answer(status: StatusCode, content_type: Option<&'static str>, body: ResponseBody) -> Answer {
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    let mut headers = HEADERS.clone();
+    let spare = SPARE.with_borrow_mut(Vec::pop);
+    let mut headers = spare.unwrap_or_else(|| HEADERS.clone());
     match (content_type, headers.get_mut(header::CONTENT_TYPE)) {
         // Not inserted: a map that is full would grow first.
         (Some(content_type), Some(place)) => *place = HeaderValue::from_static(content_type),

@@ -6,7 +6,7 @@
 
 use heliostat_proto::id::ConnectionId;
 
-use super::{NONCE_BYTES, Protector, Purpose};
+use super::{NONCE_BYTES, Protector, Purpose, random};
 
 const ID_BYTES: usize = 16;
 
@@ -36,12 +36,8 @@ impl ConnectionToken {
     /// A new connection of `user`, who is empty for anonymous users: its id, and its token text. `None` only if the operating system has no
     /// random numbers to give.
     pub(crate) fn issue(protector: &Protector, user: &str) -> Option<(ConnectionId, String)> {
-        // One question to the operating system for both.
-        let mut random = [0; ID_BYTES + NONCE_BYTES];
-        getrandom::fill(&mut random).ok()?;
-        let (id, nonce) = random.split_first_chunk::<ID_BYTES>()?;
-        let token = Self { id: ConnectionId::from_random(*id), user: user.to_owned() };
-        let text = token.seal(protector, *nonce.first_chunk()?)?;
+        let token = Self { id: ConnectionId::from_random(random::bytes().ok()?), user: user.to_owned() };
+        let text = token.seal(protector, random::bytes().ok()?)?;
         // Its client brings it back in a moment, twice.
         protector.issued.remember(&text, &token);
         Some((token.id, text))

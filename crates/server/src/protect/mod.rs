@@ -9,6 +9,7 @@ mod connection_token;
 mod groups_token;
 mod key_ring;
 mod known_tokens;
+mod random;
 
 pub(crate) use connection_token::{ConnectionToken, ConnectionTokenError};
 pub(crate) use groups_token::GroupsToken;
@@ -67,12 +68,10 @@ impl Protector {
 
     /// Seals `text`. `None` only if the operating system has no random numbers to give.
     pub(crate) fn seal(&self, purpose: Purpose, text: &[u8]) -> Option<String> {
-        let mut nonce = [0; NONCE_BYTES];
-        getrandom::fill(&mut nonce).ok()?;
-        self.seal_with(nonce, purpose, text)
+        self.seal_with(random::bytes().ok()?, purpose, text)
     }
 
-    /// The same with a nonce that the operating system has just drawn, for this text alone.
+    /// The same with a nonce that the operating system has drawn, for this text alone.
     fn seal_with(&self, nonce: [u8; NONCE_BYTES], purpose: Purpose, text: &[u8]) -> Option<String> {
         let mut token = Vec::with_capacity(1 + NONCE_BYTES + text.len() + TAG_BYTES);
         token.push(VERSION);

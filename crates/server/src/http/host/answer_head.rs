@@ -7,6 +7,8 @@ use std::{cell::RefCell, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Parts};
 
+use crate::http::answer::{give_back, is_usual};
+
 /// So many heads are kept, by each thread.
 const KEPT: usize = 4;
 /// The room that most need, in bytes.
@@ -49,11 +51,11 @@ struct Encoded {
     text: Vec<u8>,
     says_connection: bool,
     says_date: bool,
+    is_usual: bool,
 }
 
 impl AnswerHead {
     /// The head of this answer. How the body is framed is not the application's to say.
-    #[expect(clippy::needless_pass_by_value, reason = "whoever has it from here needs nothing else of it")]
     pub(super) fn of(head: Parts) -> Self {
         // That of a WebSocket is like no other.
         if head.status.is_informational() || head.headers.len() > MOST_KEPT_HEADERS {
@@ -61,6 +63,9 @@ impl AnswerHead {
         }
         KNOWN.with_borrow_mut(|(known, next)| {
             if let Some(same) = known.iter().find(|known| known.is_of(&head)) {
+                if same.0.is_usual {
+                    give_back(head.headers);
+                }
                 return same.clone();
             }
             // A value may be a piece of its request, which is not to be kept with it.
@@ -101,6 +106,7 @@ impl AnswerHead {
             text,
             says_connection: head.headers.contains_key(header::CONNECTION),
             says_date: head.headers.contains_key(header::DATE),
+            is_usual: is_usual(&head.headers),
         }))
     }
 
