@@ -194,7 +194,12 @@ fn is_about_one_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-async fn speak_http<S>(stream: TcpStream, service: S, http: Http1, mut stopped: watch::Receiver<()>)
+fn speak_http<S>(
+    stream: TcpStream,
+    service: S,
+    http: Http1,
+    mut stopped: watch::Receiver<()>,
+) -> impl Future<Output = ()>
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Send + Sync + 'static,
     S::Future: Send,
@@ -202,8 +207,11 @@ where
 {
     // The other end is dropped when the server stops.
     let stop = async move { _ = stopped.changed().await };
-    if let Err(error) = http.serve(stream, service, stop).await {
-        tracing::debug!(%error, "a physical connection ended with an error");
+    let served = http.serve(stream, service, stop);
+    async move {
+        if let Err(error) = served.await {
+            tracing::debug!(%error, "a physical connection ended with an error");
+        }
     }
 }
 

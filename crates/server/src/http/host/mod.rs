@@ -75,34 +75,25 @@ impl Http1 {
     ///
     /// # Errors
     /// If the client broke the protocol or the connection.
-    pub async fn serve<S>(
+    pub fn serve<S>(
         self,
         stream: TcpStream,
         service: S,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), Http1Error>
+    ) -> impl Future<Output = Result<(), Http1Error>>
     where
         S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
         S::Error: Into<Http1Error>,
     {
-        let limits = self.possible();
-        // On the heap, so that what waits for an idle stream's end is small.
-        let http = Box::pin(async move {
-            let mut stop = pin!(Stop { asked: stop, is_done: false });
-            match converse(limits, stream, &service, stop.as_mut()).await? {
-                Outcome::Over => Ok(End::Closed),
-                Outcome::Stream(streaming) => Ok(End::Stream(streaming)),
-                // Rare, so its room is not kept for everybody.
-                Outcome::Unusual(socket, read) => {
-                    Box::pin(library::serve(limits, (socket, read), service, stop)).await
-                }
+        // On the heap and made here, so that the task that carries it is small, whatever it carries, and is not moved about with it.
+        let http = Box::pin(converse_first(self.possible(), stream, service, stop));
+        async move {
+            match http.await? {
+                End::Stream(streaming) => Box::pin(streams::carry(streaming)).await,
+                End::Closed => {}
             }
-        });
-        match http.await? {
-            End::Stream(streaming) => streams::carry(streaming).await,
-            End::Closed => {}
+            Ok(())
         }
-        Ok(())
     }
 
     /// As far as they can be kept to.
@@ -110,6 +101,28 @@ impl Http1 {
         Self {
             header_timeout: self.header_timeout.min(LONGEST_TIMEOUT),
             max_head: self.max_head.max(LEAST_HEAD),
+        }
+    }
+}
+
+/// Speaks HTTP to its end: by ourselves as long as requests are usual, then with the library.
+async fn converse_first<S>(
+    limits: Http1,
+    stream: TcpStream,
+    service: S,
+    stop: impl Future<Output = ()>,
+) -> Result<End, Http1Error>
+where
+    S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    S::Error: Into<Http1Error>,
+{
+    let mut stop = pin!(Stop { asked: stop, is_done: false });
+    match converse(limits, stream, &service, stop.as_mut()).await? {
+        Outcome::Over => Ok(End::Closed),
+        Outcome::Stream(streaming) => Ok(End::Stream(streaming)),
+        // Rare, so its room is not kept for everybody.
+        Outcome::Unusual(socket, read) => {
+            Box::pin(library::serve(limits, (socket, read), service, stop)).await
         }
     }
 }
