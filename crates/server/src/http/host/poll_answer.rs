@@ -208,20 +208,28 @@ impl Desk {
             };
             let is_unsent = !wire.unsent.is_empty();
             self.note(&said);
-            // If all is said within a moment, the client's next request or the alarm wakes the task early enough.
-            let is_over = self.phase != Phase::Waiting;
-            if is_unsent || (is_over && (is_head_said || self.is_ahead || self.speech.last == Last::Yes)) {
+            let has_work = match self.phase {
+                Phase::Waiting => is_unsent,
+                // If all is said within a moment, the client's next request or the alarm wakes the task early enough.
+                Phase::Said => is_unsent || is_head_said || self.is_ahead || self.speech.last == Last::Yes,
+                Phase::Gone => true,
+            };
+            if has_work {
                 link.wake();
             }
         }
     }
 
-    /// The client waits for the head, or whoever stands between does.
+    /// The client waits for the head, or whoever stands between does. If the answer was said meanwhile, the alarm has gone off and nothing
+    /// else would wake the task.
     fn say_head(&mut self, link: &Link) {
-        let Some(wire) = self.wire.as_mut().filter(|_| self.phase == Phase::Waiting) else { return };
-        let said = self.speech.say_piece(wire, &[]);
-        self.note(&said);
-        if self.phase == Phase::Gone || self.wire.as_ref().is_some_and(|wire| !wire.unsent.is_empty()) {
+        if self.phase == Phase::Waiting
+            && let Some(wire) = &mut self.wire
+        {
+            let said = self.speech.say_piece(wire, &[]);
+            self.note(&said);
+        }
+        if self.phase != Phase::Waiting || self.wire.as_ref().is_some_and(|wire| !wire.unsent.is_empty()) {
             link.wake();
         }
     }
