@@ -17,7 +17,7 @@ use crate::client::{Answer, Ask, Exchange, Line, Socket};
 /// Bytes under way in memory, one direction.
 const IN_FLIGHT: usize = 64 * 1024;
 /// How long an answer may take; with stopped time no time at all.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server at work. Cheap to clone: all clones are the same site.
 #[derive(Clone, Debug)]

@@ -1,14 +1,20 @@
 //! The same over TCP, where sockets are taken over from the HTTP library and bytes come in pieces of the kernel's choosing.
 
-use heliostat::{EndpointOptions, MessageBuffer, Server, Settings, TransportKind};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::time::Duration;
+
+use heliostat::{EndpointOptions, Http1, MessageBuffer, Server, Settings, TransportKind};
+use hyper_util::service::TowerToHyperService;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
 use crate::{
     actor::{ACT, Actor},
     client::{Ask, Line},
     log::Log,
     session::{ALL, HTTP_STREAMS, Heard, STREAMS, Session, VERSIONS},
-    site::{HOSTS, Host, Site},
+    site::{HOSTS, Host, PATIENCE, Site},
 };
 
 async fn stage_at(host: Host) -> (Site, Log) {
@@ -181,6 +187,36 @@ async fn what_a_client_asks_while_its_poll_waits_is_answered_behind_it_over_tcp(
             poll.starts_with("HTTP/1.1 200 OK") && ping.contains("HTTP/1.1 200 OK"),
             "{host:?} {answers}"
         );
+        channel.session.abort().await;
+    }
+}
+
+/// Whether the answer comes before its head is due or long after it: then the time for the next request begins.
+#[tokio::test]
+async fn who_does_not_ask_again_after_a_poll_is_let_go_over_tcp() {
+    let (site, _) = stage().await;
+    let host = Http1 { header_timeout: Duration::from_millis(30), ..Http1::default() };
+    for waits_for_its_head in [false, true] {
+        let channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut line: Line = Box::new(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = TowerToHyperService::new(site.server.service());
+        let served = tokio::spawn(host.serve(stream, service, std::future::pending()));
+        let before = site.counter("Message Bus Subscribers Total");
+        line.write_all(&channel.session.receive("poll").to_bytes()).await.unwrap();
+        while site.counter("Message Bus Subscribers Total") == before {
+            tokio::task::yield_now().await;
+        }
+        if waits_for_its_head {
+            stream_until(&mut line, "\r\n\r\n").await;
+        }
+        site.server.persistent(ACT).unwrap().broadcast("hello").unwrap();
+        let mut rest = String::new();
+        let read = line.read_to_string(&mut rest);
+        tokio::time::timeout(PATIENCE, read).await.expect("an end").unwrap();
+        assert!(rest.contains("[\"hello\"]"), "{rest}");
+        served.await.unwrap().unwrap();
         channel.session.abort().await;
     }
 }
