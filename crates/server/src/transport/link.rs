@@ -1,7 +1,7 @@
 //! One transport connection: a place in the log, a way to the client, and at most one end.
 //!
-//! Locks are taken in one order: a connection's record before its link's reader. A link never calls into its record while its
-//! reader is locked.
+//! Locks are taken in one order: the place where a poll is answered, then a connection's record, then its link's reader. A link never
+//! calls into its record while its reader is locked, and whoever has locked a record answers no poll ([`Link::notify_locked`]).
 
 use std::{
     fmt,

@@ -1,8 +1,8 @@
 //! Transport connections: what one receive request reads from the bus and how its bytes reach the client.
 //!
 //! A [`Link`] pulls: whoever publishes only tells it that there is news. On a WebSocket the publisher then writes the due batch
-//! straight to the socket (design: fewer wake-ups, fewer sends), and so on HTTP streams that were [handed over](handover); on others the
-//! link's body is polled by its own connection.
+//! straight to the socket (design: fewer wake-ups, fewer sends), and so on HTTP streams that were [handed over](handover) and on polls of our
+//! own host; on others the link's body is polled by its own connection.
 //! Either way [`Delivery`](delivery::Reader) makes the bytes, so all four transports say the same things.
 
 mod delivery;
