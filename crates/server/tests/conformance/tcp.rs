@@ -149,16 +149,21 @@ async fn cp_147_the_head_of_a_poll_that_waits_for_long_comes_before_the_first_me
     }
 }
 
+/// Polls, and waits until the poll is there.
+async fn poll(site: &Site, session: &Session, line: &mut Line) {
+    let before = site.counter("Message Bus Subscribers Total");
+    line.write_all(&session.receive("poll").to_bytes()).await.unwrap();
+    while site.counter("Message Bus Subscribers Total") == before {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn the_answer_to_a_poll_that_waits_only_for_a_moment_comes_in_one_piece_over_tcp() {
     let (site, _) = stage().await;
     let channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
-    let before = site.counter("Message Bus Subscribers Total");
     let mut line = site.dial().await;
-    line.write_all(&channel.session.receive("poll").to_bytes()).await.unwrap();
-    while site.counter("Message Bus Subscribers Total") == before {
-        tokio::task::yield_now().await;
-    }
+    poll(&site, &channel.session, &mut line).await;
     site.server.persistent(ACT).unwrap().broadcast("hello").unwrap();
     let mut piece = Vec::with_capacity(4096);
     line.read_buf(&mut piece).await.unwrap();
@@ -171,20 +176,16 @@ async fn what_a_client_asks_while_its_poll_waits_is_answered_behind_it_over_tcp(
     for host in HOSTS {
         let (site, _) = stage_at(host).await;
         let channel = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
-        let before = site.counter("Message Bus Subscribers Total");
         let mut line = site.dial().await;
-        line.write_all(&channel.session.receive("poll").to_bytes()).await.unwrap();
-        while site.counter("Message Bus Subscribers Total") == before {
-            tokio::task::yield_now().await;
-        }
+        poll(&site, &channel.session, &mut line).await;
         line.write_all(&Ask::get("/act/ping").to_bytes()).await.unwrap();
         // So that it may have been read.
         site.ask(&Ask::get("/act/ping")).await;
         site.server.persistent(ACT).unwrap().broadcast("hello").unwrap();
         let answers = stream_until(&mut line, "pong").await;
-        let (poll, ping) = answers.split_once("[\"hello\"]}").expect("the poll's answer");
+        let (first, ping) = answers.split_once("[\"hello\"]}").expect("the poll's answer");
         assert!(
-            poll.starts_with("HTTP/1.1 200 OK") && ping.contains("HTTP/1.1 200 OK"),
+            first.starts_with("HTTP/1.1 200 OK") && ping.contains("HTTP/1.1 200 OK"),
             "{host:?} {answers}"
         );
         channel.session.abort().await;
@@ -203,11 +204,7 @@ async fn who_does_not_ask_again_after_a_poll_is_let_go_over_tcp() {
         let (stream, _) = listener.accept().await.unwrap();
         let service = TowerToHyperService::new(site.server.service());
         let served = tokio::spawn(host.serve(stream, service, std::future::pending()));
-        let before = site.counter("Message Bus Subscribers Total");
-        line.write_all(&channel.session.receive("poll").to_bytes()).await.unwrap();
-        while site.counter("Message Bus Subscribers Total") == before {
-            tokio::task::yield_now().await;
-        }
+        poll(&site, &channel.session, &mut line).await;
         if waits_for_its_head {
             stream_until(&mut line, "\r\n\r\n").await;
         }
