@@ -21,22 +21,20 @@ struct Stock {
 /// If the operating system has none to give.
 pub(super) fn bytes<const COUNT: usize>() -> Result<[u8; COUNT], getrandom::Error> {
     STOCKED.with_borrow_mut(|stock| {
-        if let Some(place) = stock.bytes.get_mut(stock.used..).and_then(<[u8]>::first_chunk_mut) {
-            stock.used += COUNT;
-            return Ok(std::mem::replace(place, [0; COUNT]));
+        if STOCK - stock.used < COUNT {
+            getrandom::fill(&mut stock.bytes)?;
+            stock.used = 0;
         }
-        getrandom::fill(&mut stock.bytes)?;
-        stock.used = 0;
-        let mut fresh = [0; COUNT];
-        match stock.bytes.first_chunk_mut() {
+        let mut handed_out = [0; COUNT];
+        match stock.bytes.get_mut(stock.used..).and_then(<[u8]>::first_chunk_mut) {
             Some(place) => {
-                stock.used = COUNT;
-                std::mem::swap(place, &mut fresh);
+                std::mem::swap(place, &mut handed_out);
+                stock.used += COUNT;
             }
             // More than the stock.
-            None => getrandom::fill(&mut fresh)?,
+            None => getrandom::fill(&mut handed_out)?,
         }
-        Ok(fresh)
+        Ok(handed_out)
     })
 }
 

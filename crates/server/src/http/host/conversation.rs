@@ -17,26 +17,23 @@ use http::{Request, Response, response::Parts};
 use hyper::service::Service;
 use tokio::{
     net::TcpStream,
-    time::{Instant, Sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 use super::{
     Http1, Http1Error, RequestBody, Stop, Streaming,
+    alarm::Alarm,
     answer_head::{self, AnswerHead, Last, Length},
     poll_answer::{self, Meanwhile},
     short_request::{Seen, ShortRequest, see},
-    wire::Wire,
+    wire::{MOST_IN_REQUEST, Wire},
 };
 use crate::transport::{
     TakenOver, chunk,
     handover::Chunking,
     passage::Passage,
-    read_buffer,
     response_body::{Course, ResponseBody},
 };
-
-/// Longer requests are left to the library, in bytes. As much as is read at once.
-pub(super) const MOST_IN_REQUEST: usize = read_buffer::SIZE;
 
 /// How a conversation ends.
 pub(super) enum Outcome {
@@ -66,25 +63,6 @@ pub(super) struct Conversation<'a, F> {
     alarm: Alarm<'a>,
 }
 
-/// Goes off at the next deadline, or before.
-pub(super) struct Alarm<'a>(Pin<&'a mut Sleep>);
-
-impl Alarm<'_> {
-    /// It is put off only when it has gone off: most of what has a deadline comes long before.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, until: Instant) -> Poll<()> {
-        if self.0.deadline() > until {
-            self.0.as_mut().reset(until);
-        }
-        loop {
-            ready!(self.0.as_mut().poll(context));
-            if self.0.deadline() >= until {
-                return Poll::Ready(());
-            }
-            self.0.as_mut().reset(until);
-        }
-    }
-}
-
 /// Converses until something else goes on, or nothing.
 pub(super) async fn converse<S>(
     limits: Http1,
@@ -97,7 +75,7 @@ where
     S::Error: Into<Http1Error>,
 {
     let sleep = pin!(sleep_until(Instant::now() + limits.header_timeout));
-    let (wire, read, alarm) = (Wire::new(socket), Bytes::new(), Alarm(sleep));
+    let (wire, read, alarm) = (Wire::new(socket), Bytes::new(), Alarm::new(sleep));
     let mut conversation = Conversation { limits, wire, read, stop, alarm };
     loop {
         let asked = match conversation.next().await? {
@@ -130,12 +108,12 @@ where
                 (conversation.wire, last) = answered;
             }
             Course::Endless(link, preamble) => {
-                conversation.say_beginning(&head, preamble.as_deref())?;
+                conversation.say_beginning(&head, preamble.as_deref());
                 let Wire { socket, unsent } = conversation.wire;
                 return Ok(Outcome::Stream(Streaming { link, socket, chunking: Chunking::PerFrame, unsent }));
             }
             Course::Socket(passage) => {
-                conversation.hand_over(&head, passage)?;
+                conversation.hand_over(&head, passage);
                 return Ok(Outcome::Over);
             }
         }
@@ -213,13 +191,8 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         if let Poll::Ready(done) = work.poll(context) {
             return Poll::Ready(Some(done));
         }
-        // Who has sent too much ahead is not read; its end is noticed with the answer.
-        while self.read.len() < MOST_IN_REQUEST {
-            match self.wire.poll_read(context, &mut self.read) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(None),
-                Poll::Pending => break,
-            }
+        if self.wire.poll_gone(context, &mut self.read).is_ready() {
+            return Poll::Ready(None);
         }
         // Who wants to stop wakes us, and is asked again when there is an answer.
         _ = self.stop.as_mut().poll(context);
@@ -235,20 +208,19 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     }
 
     /// What a stream begins with waits for the stream's own task.
-    fn say_beginning(&mut self, head: &AnswerHead, preamble: Option<&[u8]>) -> io::Result<()> {
+    fn say_beginning(&mut self, head: &AnswerHead, preamble: Option<&[u8]>) {
         self.wire.leave(|beginning| {
             head.write(beginning, Length::Chunks, Last::Yes);
             if let Some(preamble) = preamble {
                 chunk(beginning, preamble);
             }
-        })
+        });
     }
 
     /// The socket is not HTTP's any more; its new owner says our last words.
-    fn hand_over(mut self, head: &AnswerHead, passage: Passage) -> io::Result<()> {
-        self.wire.leave(|last_words| head.write(last_words, Length::None, Last::No))?;
+    fn hand_over(mut self, head: &AnswerHead, passage: Passage) {
+        self.wire.leave(|last_words| head.write(last_words, Length::None, Last::No));
         passage.arrive(TakenOver::new(self.wire.socket, self.read.to_vec(), self.wire.unsent));
-        Ok(())
     }
 
     /// Waits until the kernel has everything.

@@ -5,6 +5,7 @@
 //! away from HTTP when its beginning is written, so that publishers write to it directly: a third less CPU time per delivery than waking a
 //! task for each. The head of a WebSocket is kept back until there is something to say on it, which is at once: one write instead of two.
 
+mod alarm;
 mod answer_head;
 mod conversation;
 pub(crate) mod library;

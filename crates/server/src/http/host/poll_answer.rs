@@ -23,8 +23,8 @@ use tokio::time::Instant;
 
 use super::{
     Stop,
+    alarm::Alarm,
     answer_head::{AnswerHead, Last, Length},
-    conversation::{Alarm, MOST_IN_REQUEST},
     wire::Wire,
 };
 use crate::transport::{
@@ -162,16 +162,11 @@ impl Desk {
             self.phase = Phase::Gone;
         }
         self.speak(link, now);
-        // Who has sent too much ahead is not read; its end is noticed with the answer.
-        while self.phase == Phase::Waiting
-            && read.len() < MOST_IN_REQUEST
+        if self.phase == Phase::Waiting
             && let Some(wire) = &mut self.wire
+            && wire.poll_gone(context, read).is_ready()
         {
-            match wire.poll_read(context, read) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(0) | Err(_)) => self.phase = Phase::Gone,
-                Poll::Pending => break,
-            }
+            self.phase = Phase::Gone;
         }
         self.is_ahead = !read.is_empty();
         match self.phase {

@@ -16,6 +16,8 @@ use tokio::{
 use super::answer_head::{AnswerHead, Last};
 use crate::transport::{read_buffer, write_now};
 
+/// Longer requests are left to the library, in bytes. As much as is read at once.
+pub(super) const MOST_IN_REQUEST: usize = read_buffer::SIZE;
 /// Bodies up to here are copied behind their head, in bytes: less than a second system call costs.
 const MOST_JOINED: usize = 16 * 1024;
 
@@ -56,6 +58,18 @@ impl Wire {
         })
     }
 
+    /// Reads what the client sends while it has no answer yet, until it is gone. Who has sent too much ahead is not read; its end is noticed
+    /// with the answer.
+    pub(super) fn poll_gone(&mut self, context: &mut Context<'_>, read: &mut Bytes) -> Poll<()> {
+        while read.len() < MOST_IN_REQUEST {
+            match ready!(self.poll_read(context, read)) {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
     /// Says an answer whose end is known.
     pub(super) fn say_whole(&mut self, head: &AnswerHead, body: &[u8], last: Last) -> io::Result<()> {
         self.say_with(|wire, answer| {
@@ -69,26 +83,22 @@ impl Wire {
         })
     }
 
-    /// Says what `put` puts together in a buffer of the thread.
-    pub(super) fn say_with(
-        &mut self,
-        put: impl FnOnce(&mut Self, &mut Vec<u8>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    /// Lends an empty buffer of the thread, for what is to be said.
+    pub(super) fn say_with<T>(&mut self, put: impl FnOnce(&mut Self, &mut Vec<u8>) -> T) -> T {
         let mut answer = ANSWER.take();
         answer.clear();
-        let said = put(self, &mut answer);
+        let done = put(self, &mut answer);
         ANSWER.set(answer);
-        said
+        done
     }
 
     /// Leaves an answer's beginning to whoever goes on with the socket, who will say more at once.
-    pub(super) fn leave(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+    pub(super) fn leave(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
         self.say_with(|wire, beginning| {
             put(beginning);
             wire.unsent.reserve(beginning.len() + FIRST_FRAME);
             wire.unsent.extend_from_slice(beginning);
-            Ok(())
-        })
+        });
     }
 
     /// Says as much as the kernel takes now, and keeps the rest.
