@@ -99,7 +99,7 @@ fn publish(mut audience: Audience) -> Audience {
 }
 
 #[library_benchmark]
-#[bench::a_call(args = (CALL), config = at_most(3_350))]
+#[bench::a_call(args = (CALL), config = at_most(1_350))]
 fn parse_invocation(text: &str) -> Option<HubInvocation> {
     black_box(HubInvocation::parse(black_box(text))).ok()
 }

@@ -3,6 +3,8 @@
 //! Those three end a line in JavaScript, so text that contains them raw would break a script that embeds it (the
 //! forever frame, JSONP). Everything this crate sends is written here, so everything keeps the promise.
 
+pub(crate) mod scan;
+
 use std::io;
 
 use serde::Serialize;

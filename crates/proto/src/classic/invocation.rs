@@ -4,6 +4,8 @@
 //! *request* ([`InvocationError`]). A call that cannot be carried out (an unknown method, arguments nested too
 //! deeply) is still a call, and its answer is an error *result*.
 
+mod usual;
+
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -13,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use crate::json::{ObjectWriter, nesting};
+use crate::json::{ObjectWriter, nesting, scan::Place};
 
 /// How deeply an argument or the state may be nested. The same as the original; it bounds the recursion of every
 /// deserialiser behind.
@@ -55,13 +57,6 @@ const INLINE: usize = 4;
 /// The message as it came, and behind it the plain form of what was written with escapes in it.
 #[derive(Debug)]
 struct Text(String);
-
-/// A piece of the text, in bytes.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    start: usize,
-    end: usize,
-}
 
 /// Which call an answer belongs to: a number or a text of the client's choice, echoed as text.
 ///
@@ -167,6 +162,11 @@ impl HubInvocation {
     ///
     /// An [`InvocationError`] that says which rule was broken. There is nobody to send a result to then.
     pub fn parse(message: &str) -> Result<Self, InvocationError> {
+        usual::read(message).map_or_else(|| Self::parse_any(message), Ok)
+    }
+
+    /// Reads whatever a call may look like, and says what is wrong with a message that is none.
+    fn parse_any(message: &str) -> Result<Self, InvocationError> {
         // A struct may be read from an array as well, which is not what clients may do.
         if !message.trim_ascii_start().starts_with('{') {
             let error = serde::de::Error::custom("it does not begin with a brace");
@@ -179,7 +179,7 @@ impl HubInvocation {
             method: name_of(wire.method, message, &mut text).ok_or(InvocationError::NoMethod)?,
             arguments: wire.arguments.places(message)?,
             id: id_of(wire.id, message, &mut text)?,
-            state: state_of(wire.state)?,
+            state: wire.state.map_or_else(|| Ok(Map::new()), |json| state_of(json.get()))?,
             text,
         })
     }
@@ -343,24 +343,27 @@ fn id_of(json: Option<&RawValue>, message: &str, text: &mut Text) -> Result<Opti
     }
 }
 
-fn state_of(json: Option<&RawValue>) -> Result<Map<String, Value>, InvocationError> {
-    let Some(json) = json else { return Ok(Map::new()) };
-    let units = json.get().encode_utf16().count();
+fn state_of(json: &str) -> Result<Map<String, Value>, InvocationError> {
+    let units = json.encode_utf16().count();
     if units > MAX_STATE_UNITS {
         return Err(InvocationError::StateTooLong { units });
     }
-    if is_too_deep(json) {
+    if is_deep(json) {
         return Err(InvocationError::StateTooDeep);
     }
-    serde_json::from_str(json.get()).map_err(|_| InvocationError::StateNotAnObject)
+    serde_json::from_str(json).map_err(|_| InvocationError::StateNotAnObject)
 }
 
 /// Whether a value is nested more deeply than [`MAX_DEPTH`].
 #[must_use]
 pub fn is_too_deep(json: &RawValue) -> bool {
+    is_deep(json.get())
+}
+
+fn is_deep(json: &str) -> bool {
     // Without that many brackets it cannot be, and counting them is much cheaper than following them.
-    let brackets = json.get().bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    brackets > MAX_DEPTH && nesting(json.get()) > MAX_DEPTH
+    let brackets = json.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
+    brackets > MAX_DEPTH && nesting(json) > MAX_DEPTH
 }
 
 #[cfg(test)]
