@@ -92,6 +92,9 @@ const EPOCH_DIGITS: usize = 8;
 const POSITION_DIGITS: usize = 16;
 
 impl Cursor {
+    /// The longest text form, in bytes.
+    pub const MAX_LEN: usize = "d--".len() + EPOCH_DIGITS + POSITION_DIGITS;
+
     /// Reads the text form. Digits may be of either case.
     ///
     /// # Errors
@@ -114,7 +117,7 @@ impl Cursor {
         }
     }
 
-    /// Appends the text form, allocating nothing if `out` has room for 27 bytes.
+    /// Appends the text form, allocating nothing if `out` has room for [`MAX_LEN`](Self::MAX_LEN) bytes.
     ///
     /// ```
     /// use heliostat_bus::{Cursor, Epoch, Position};
@@ -188,6 +191,7 @@ mod tests {
     fn a_cursor_is_two_upper_case_numbers_without_leading_zeros() {
         assert_eq!(cursor(0x7E, 2).to_string(), "d-7E-2");
         assert_eq!(cursor(u32::MAX, u64::MAX).to_string(), "d-FFFFFFFF-FFFFFFFFFFFFFFFF");
+        assert_eq!(cursor(u32::MAX, u64::MAX).to_string().len(), Cursor::MAX_LEN);
         assert_eq!(cursor(1, 0).to_string(), "d-1-0");
     }
 

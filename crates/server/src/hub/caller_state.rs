@@ -36,6 +36,10 @@ impl CallerState {
     /// The keys whose value differs from what the client sent; none if nothing really changed. A missing key reads as null.
     pub(crate) fn changes(&self) -> Option<Map<String, Value>> {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most calls do not touch it.
+        if written.is_empty() {
+            return None;
+        }
         let changes: Map<_, _> = written
             .iter()
             .filter(|(key, value)| self.received.get(*key).unwrap_or(&Value::Null) != *value)

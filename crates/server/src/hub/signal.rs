@@ -39,10 +39,10 @@ impl Signal<'_> {
     pub(crate) fn address(self, hub: &HubName) -> Address {
         let name = hub.as_str();
         let (topic, of) = match self {
-            Self::Everyone => (format!("h-{name}"), None),
+            Self::Everyone => (["h-", name].concat(), None),
             Self::Connection(id) => (topic::of_connection(id), Some(hub.clone())),
-            Self::User(user) => (format!("hu-{name}.{user}"), None),
-            Self::Group(group) => (format!("{GROUP_PREFIX}{name}.{group}"), None),
+            Self::User(user) => (["hu-", name, ".", user].concat(), None),
+            Self::Group(group) => ([GROUP_PREFIX, name, ".", group].concat(), None),
         };
         Address { topic, of }
     }

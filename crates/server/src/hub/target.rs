@@ -23,6 +23,9 @@ use crate::{
     server::Core,
 };
 
+/// What most calls take, in bytes: to grow costs more than a little too much room.
+const ROOM_FOR_CALL: usize = 192;
+
 /// One hub of one server: where calls to clients start.
 #[derive(Clone, Debug)]
 pub(crate) struct Reach {
@@ -120,7 +123,7 @@ impl Target {
         let addresses = self.addresses.as_ref().map_err(|error| *error)?;
         let hub = &self.reach.hub;
         let state = self.caller.as_ref().and_then(|invocation| invocation.call()?.state.changes());
-        let mut json = Vec::new();
+        let mut json = Vec::with_capacity(ROOM_FOR_CALL);
         ClientInvocation {
             hub: hub.name().as_str(),
             method,
