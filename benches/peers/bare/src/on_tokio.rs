@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
+    runtime::Builder,
 };
 
 use crate::{
@@ -19,17 +20,27 @@ const READ_BUFFER: usize = 4 * 1024;
 /// Connections that the system may keep until they are accepted.
 const BACKLOG: u32 = 4096;
 
-/// Serves until the process is ended, on one thread: nothing is handed from one to another.
+/// Serves until the process is ended, with a thread for each core as the real server has. Where there is but one, nothing is handed from
+/// one thread to another.
 pub(crate) fn serve(address: SocketAddr) -> io::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_io().build()?.block_on(async {
+    let mut runtime = match std::thread::available_parallelism() {
+        Ok(cores) if cores.get() == 1 => Builder::new_current_thread(),
+        Ok(_) | Err(_) => Builder::new_multi_thread(),
+    };
+    runtime.enable_io().build()?.block_on(async {
         let listener = listen(address)?;
-        loop {
-            // A client that gave up meanwhile, or no descriptors left: the next one may have more luck.
-            if let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(carry(stream));
-            }
-        }
+        // A task, because whoever waits in `block_on` is a thread more.
+        tokio::spawn(accept_all(listener)).await.map_err(io::Error::other)
     })
+}
+
+async fn accept_all(listener: TcpListener) {
+    loop {
+        // A client that gave up meanwhile, or no descriptors left: the next one may have more luck.
+        if let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(carry(stream));
+        }
+    }
 }
 
 /// A listener whose option the sockets that it accepts inherit, where the system does that.
