@@ -69,6 +69,8 @@ pub(crate) struct Link {
     reader: Mutex<Option<Reader>>,
     /// The task that carries this link's bytes.
     waker: AtomicWaker,
+    /// It was woken from here, not by its socket.
+    is_woken: AtomicBool,
     /// Where a publisher may write itself, on WebSockets.
     pub(super) socket: Socket,
     /// The same elsewhere.
@@ -183,6 +185,7 @@ impl Link {
             request: Arc::clone(&seed.request),
             reader: Mutex::new(None),
             waker: AtomicWaker::new(),
+            is_woken: AtomicBool::new(false),
             socket: Socket::new(),
             carrier: OnceLock::new(),
             keep_alive_due: AtomicBool::new(false),
@@ -291,7 +294,7 @@ impl Link {
 
     fn end_with(self: &Arc<Self>, end: LinkEnd) {
         _ = self.ending.set(end);
-        self.waker.wake();
+        self.wake();
         self.notify();
     }
 
@@ -307,7 +310,13 @@ impl Link {
 
     /// Wakes the task that carries this link.
     pub(crate) fn wake(&self) {
+        self.is_woken.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    /// Whether there was a [`wake`](Self::wake) since this was asked last. To be asked after [`register`](Self::register).
+    pub(crate) fn takes_wake(&self) -> bool {
+        self.is_woken.load(Ordering::Relaxed) && self.is_woken.swap(false, Ordering::AcqRel)
     }
 
     /// The carrier's waker; taken before it looks for work, so that no news is missed.

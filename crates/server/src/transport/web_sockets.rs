@@ -44,6 +44,8 @@ pub(crate) struct Carrier {
     connecting: Option<BoxFuture<'static, ()>>,
     limit: Limit,
     hearing: Hearing,
+    /// How far writing has come.
+    progress: Progress,
 }
 
 /// What is still heard from the client.
@@ -75,7 +77,9 @@ pub(super) fn carry(link: Arc<Link>, taken: TakenOver, max_message: Option<usize
     link.socket.open(&link, output, unsent);
     let incoming = Incoming::new(max_message);
     let (limit, hearing) = (Limit::default(), Hearing::Everything);
-    Carrier { link, input, incoming, kept, connecting: None, limit, hearing }
+    // What was due before there was a socket is not written yet.
+    let progress = Progress::Behind;
+    Carrier { link, input, incoming, kept, connecting: None, limit, hearing, progress }
 }
 
 impl Future for Carrier {
@@ -85,12 +89,14 @@ impl Future for Carrier {
         let this = self.get_mut();
         // Before anything is looked at, so that no news is missed.
         this.link.register(context.waker());
+        // Whoever has news writes it. Mostly it is the client that woke this task, and there is nothing to write yet.
+        let mut may_write = this.link.takes_wake() || this.progress != Progress::Done;
         loop {
-            if this.write(context).is_ready() || this.limit.poll(context).is_ready() {
+            if may_write && this.write(context).is_ready() || this.limit.poll(context).is_ready() {
                 return Poll::Ready(());
             }
             match this.hear(context) {
-                Heard::Something => {}
+                Heard::Something => may_write = true,
                 Heard::NothingYet => return Poll::Pending,
                 Heard::Gone => return Poll::Ready(()),
             }
@@ -113,7 +119,8 @@ impl Carrier {
             self.hearing = Hearing::UntilLastWord;
             self.limit.tighten(LAST_WORD_WITHIN);
         }
-        match self.link.socket.poll_pump(&self.link, context) {
+        self.progress = self.link.socket.poll_pump(&self.link, context);
+        match self.progress {
             Progress::Broken => Poll::Ready(()),
             Progress::SaidAll => {
                 self.close(Some(NORMAL), "", Hearing::Close);
