@@ -7,6 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use heliostat::{Http1, Http1Error, RequestBody, ResponseBody};
 use http::{Request, Response};
 use hyper::service::Service;
@@ -98,14 +99,9 @@ impl Listener {
 
     /// Serves until `stop` is done; then the socket is closed and nothing new is accepted. Each physical connection has a service of its
     /// own, which knows who is at the other end.
-    ///
-    /// A connection that HTTP hands over, to a WebSocket, is no longer ours to count: `handed_over` says how many there
-    /// are. A wrapper of ours around the stream could count them, but would hide from the server that it is plain TCP,
-    /// and so cost every later read and write.
     pub(crate) async fn serve<S>(
         self,
         service_for: impl Fn(Peer) -> S + Send + Sync + 'static,
-        handed_over: impl Fn() -> u64 + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
     ) -> Remaining
     where
@@ -117,7 +113,7 @@ impl Listener {
         let (stopping, stopped) = watch::channel(());
         // A task, because only those run where new connections are noticed: whoever waits in `block_on` is another thread, to be woken
         // for each of them and to wake a worker in its turn.
-        let accepting = self.accept_all(service_for, handed_over, connections.clone(), stopped);
+        let accepting = self.accept_all(service_for, connections.clone(), stopped);
         let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
         stop.await;
         accepting.abort();
@@ -130,7 +126,6 @@ impl Listener {
     async fn accept_all<S>(
         self,
         service_for: impl Fn(Peer) -> S,
-        handed_over: impl Fn() -> u64,
         connections: TaskTracker,
         stopped: watch::Receiver<()>,
     ) where
@@ -140,7 +135,7 @@ impl Listener {
     {
         let http = Http1 { header_timeout: self.limits.header, max_head: MAX_HEAD };
         loop {
-            self.room(|| connections.len() as u64 + handed_over()).await;
+            self.room(|| connections.len() as u64).await;
             let (stream, peer) = self.accept().await;
             connections.spawn(speak_http(stream, service_for(peer), http, stopped.clone()));
         }
@@ -207,15 +202,15 @@ where
 {
     // The other end is dropped when the server stops.
     let stop = async move { _ = stopped.changed().await };
-    let served = http.serve(stream, service, stop);
-    async move {
-        if let Err(error) = served.await {
+    // No `async` block: it would keep room for the future twice.
+    http.serve(stream, service, stop).map(|served| {
+        if let Err(error) = served {
             tracing::debug!(%error, "a physical connection ended with an error");
         }
-    }
+    })
 }
 
-/// The connections that are left when a listener has stopped, without those that were handed over.
+/// The connections that are left when a listener has stopped: those that speak HTTP, streams and WebSockets.
 #[derive(Debug)]
 #[must_use = "connections go on until `asked_to_close`"]
 pub(crate) struct Remaining {
@@ -229,7 +224,8 @@ impl Remaining {
         self.connections.len()
     }
 
-    /// Tells all connections to close after the answer they are giving, and waits until they have.
+    /// Tells all connections to close after the answer they are giving, and waits until they have. Streams and WebSockets are not told: the
+    /// server's shutdown ends them.
     pub(crate) async fn asked_to_close(self) {
         drop(self.stopping);
         self.connections.close();
@@ -244,10 +240,14 @@ mod tests {
     use std::pin::pin;
 
     use bytes::Bytes;
+    use heliostat::{EndpointOptions, Server};
     use hyper::service::service_fn;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
+    use tower_service::Service as _;
+
+    use crate::demo::echo::EchoConnection;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     const PATIENCE: Duration = Duration::from_secs(5);
@@ -259,29 +259,78 @@ mod tests {
     }
 
     fn start(connections: u32, header: Duration) -> Running {
+        start_with(connections, header, |_| {
+            service_fn(|_| async {
+                Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
+            })
+        })
+    }
+
+    fn start_server(connections: u32) -> (Server, Running) {
+        let server =
+            Server::builder().map("/echo", EchoConnection, EndpointOptions::default()).build().unwrap();
+        let service = server.service();
+        let service_for = move |_| {
+            let service = service.clone();
+            service_fn(move |request| service.clone().call(request))
+        };
+        (server, start_with(connections, PATIENCE, service_for))
+    }
+
+    fn start_with<S>(
+        connections: u32,
+        header: Duration,
+        service_for: impl Fn(Peer) -> S + Send + Sync + 'static,
+    ) -> Running
+    where
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Send + Sync + 'static,
+        S::Future: Send,
+        S::Error: Into<Http1Error>,
+    {
         let limits = Limits { connections, header, unacknowledged: Duration::from_secs(30) };
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
         let address = listener.address().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let answer = |_| {
-            service_fn(|_| async {
-                Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
-            })
-        };
-        let served = tokio::spawn(listener.serve(answer, || 0, async move { stopped.await.unwrap_or(()) }));
+        let served = tokio::spawn(listener.serve(service_for, async move { stopped.await.unwrap_or(()) }));
         Running { address, stop, served }
     }
 
     /// Sends one request and reads to the end of the answer's body.
     async fn ask(stream: &mut TcpStream) -> String {
         stream.write_all(REQUEST).await.unwrap();
-        let (mut answer, mut buffer) = (Vec::new(), [0; 512]);
-        while !answer.ends_with(b"hi") {
-            let read = stream.read(&mut buffer).await.unwrap();
-            assert_ne!(read, 0, "the connection was closed before the answer");
-            answer.extend_from_slice(&buffer[..read]);
+        hear(stream, "hi").await
+    }
+
+    /// Reads to these words.
+    async fn hear(stream: &mut TcpStream, last: &str) -> String {
+        let mut heard = Vec::new();
+        while !String::from_utf8_lossy(&heard).ends_with(last) {
+            let read = stream.read_buf(&mut heard).await.unwrap();
+            assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&heard));
         }
-        String::from_utf8(answer).unwrap()
+        String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    /// Something in the target that the host leaves to its library, as old clients write it, or nothing.
+    const UNUSUAL: [&str; 2] = ["", "&unusual=\""];
+
+    async fn open_web_socket(address: SocketAddr, unusual: &str) -> TcpStream {
+        let mut negotiating = TcpStream::connect(address).await.unwrap();
+        let negotiate = b"GET /echo/negotiate HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        negotiating.write_all(negotiate).await.unwrap();
+        let mut negotiated = String::new();
+        negotiating.read_to_string(&mut negotiated).await.unwrap();
+        let token = negotiated.split("\"ConnectionToken\":\"").nth(1).unwrap().split('"').next().unwrap();
+        let token = token.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
+        let target =
+            format!("/echo/connect?transport=webSockets&clientProtocol=2.1&connectionToken={token}{unusual}");
+        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+        let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\n{upgrade}\r\n\r\n");
+        let mut socket = TcpStream::connect(address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        hear(&mut socket, "\"S\":1,\"M\":[]}").await;
+        socket
     }
 
     #[tokio::test]
@@ -316,6 +365,44 @@ mod tests {
         assert!(TcpStream::connect(running.address).await.is_err());
         tokio::time::timeout(PATIENCE, remaining.asked_to_close()).await.unwrap();
         assert_eq!(idle.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_web_socket_is_one_connection_until_it_ends() {
+        for unusual in UNUSUAL {
+            let (_server, running) = start_server(2);
+            let socket = open_web_socket(running.address, unusual).await;
+            let ping = async || {
+                let mut stream = TcpStream::connect(running.address).await.unwrap();
+                stream.write_all(b"GET /echo/ping HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+                hear(&mut stream, "\"pong\" }").await;
+                stream
+            };
+            let _second = tokio::time::timeout(PATIENCE, ping()).await.expect("room for one more");
+            let mut third = pin!(ping());
+            assert!(tokio::time::timeout(Duration::from_millis(100), third.as_mut()).await.is_err());
+            drop(socket);
+            tokio::time::timeout(PATIENCE, third).await.expect("room again");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_web_socket_that_remains_is_ended_by_the_server_and_not_by_stopping() {
+        const CLOSE: &[u8] = &[0x88, 0x02, 0x03, 0xE8];
+        for unusual in UNUSUAL {
+            let (server, running) = start_server(10);
+            let mut socket = open_web_socket(running.address, unusual).await;
+            running.stop.send(()).unwrap();
+            let remaining = running.served.await.unwrap();
+            assert_eq!(remaining.count(), 1);
+            let mut closed = pin!(remaining.asked_to_close());
+            assert!(tokio::time::timeout(Duration::from_millis(100), closed.as_mut()).await.is_err());
+            let ended = async { tokio::join!(server.shutdown(), closed) };
+            tokio::time::timeout(PATIENCE, ended).await.expect("the server ends it");
+            let mut rest = Vec::new();
+            socket.read_to_end(&mut rest).await.unwrap();
+            assert!(rest.ends_with(CLOSE), "{rest:?}");
+        }
     }
 
     #[tokio::test]

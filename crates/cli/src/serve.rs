@@ -43,16 +43,15 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
     let site = Site::new(&server, &configuration);
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening on http://{address}");
 
-    let counting = server.clone();
-    let web_sockets = move || u64::try_from(counting.metrics().connections_current_web_sockets).unwrap_or(0);
     let stopping = async {
         let signal = signals.next().await;
         drain(&server, settings.drain_timeout.get(), &mut signals).await;
         tracing::info!(signal, "stopping: no new connections, clients are told");
     };
-    let remaining = listener.serve(move |peer| site.for_peer(peer), web_sockets, stopping).await;
+    let remaining = listener.serve(move |peer| site.for_peer(peer), stopping).await;
     tracing::info!(connections = remaining.count(), "waiting for connections to close");
     let deadline = settings.shutdown_timeout.get();
+    // Together: streams and WebSockets are among the connections that remain, and the server ends them.
     let closed = async { tokio::join!(server.shutdown(), remaining.asked_to_close()) };
     tokio::select! {
         _ = closed => tracing::info!("stopped"),

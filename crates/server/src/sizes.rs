@@ -2,22 +2,16 @@
 //!
 //! The kernel's part (two sockets' buffers) comes on top, and the allocator's rounding. `tests/memory.rs` measures the sum.
 
-use std::future::Future;
-
 use crate::{
     connection::Record,
-    http::request::Request,
-    transport::{Link, Reader, passage},
+    http::{host::Serving, request::Request},
+    transport::{Link, Reader},
 };
 
 /// The reference counts in front of what is shared.
 const SHARED: usize = 2 * size_of::<usize>();
 /// What tokio adds to a future to make it a task, rounded up to cache lines.
 const TASK: usize = 160;
-
-fn size_of_future<A, B, F: Future>(_: impl Fn(A, B) -> F) -> usize {
-    size_of::<F>()
-}
 
 #[test]
 fn hot_types_stay_small() {
@@ -34,7 +28,7 @@ fn hot_types_stay_small() {
         ),
         ("of that: the place in the log", size_of::<Option<Reader>>(), 168),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
-        ("the task that carries it", TASK + size_of_future(passage::socket), 272),
+        ("the task that spoke HTTP and carries it", TASK + size_of::<Serving<()>>(), 272),
     ];
     let report: Vec<_> =
         table.iter().map(|(what, size, limit)| format!("{size:5} of {limit:5}  {what}")).collect();

@@ -7,7 +7,7 @@
 //! same, the moment has passed.
 //!
 //! A WebSocket the library hands over itself, when the head of its answer is written. There only that head is kept back, which is the
-//! library's last word, so that it leaves in one write with the first frame.
+//! library's last word, so that it leaves in one write with the first frame; and whose the socket will be is kept until then.
 //!
 //! All of this happens in one task; the atomics are there because tasks move between threads.
 
@@ -16,7 +16,12 @@ use std::sync::{
     atomic::{AtomicU8, Ordering},
 };
 
-use super::Link;
+use hyper::upgrade::OnUpgrade;
+
+use super::{
+    Link,
+    passage::{Passage, Socket},
+};
 
 /// How the end of the rest of a response is known (RFC 9112, 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +36,14 @@ pub(crate) enum Chunking {
 #[derive(Debug, Default)]
 pub(crate) struct Handover {
     phase: AtomicU8,
-    rest: Mutex<Option<(Arc<Link>, Chunking)>>,
+    rest: Mutex<Option<Rest>>,
+}
+
+/// What goes on when the library has done its part.
+#[derive(Debug)]
+enum Rest {
+    Stream(Arc<Link>, Chunking),
+    Socket(Passage, OnUpgrade),
 }
 
 /// The library may have something to write, or there is no such body.
@@ -54,7 +66,7 @@ impl Handover {
     /// The body has nothing more to say for now.
     pub(crate) fn body_waits(&self, link: &Arc<Link>, chunking: Chunking) {
         if self.phase.load(Ordering::Acquire) == BUSY {
-            self.lock().get_or_insert_with(|| (Arc::clone(link), chunking));
+            self.lock().get_or_insert_with(|| Rest::Stream(Arc::clone(link), chunking));
             self.phase.store(SAID, Ordering::Release);
         }
     }
@@ -72,12 +84,28 @@ impl Handover {
             return None;
         }
         self.phase.store(TAKEN, Ordering::Release);
-        self.lock().take()
+        match self.lock().take()? {
+            Rest::Stream(link, chunking) => Some((link, chunking)),
+            Rest::Socket(..) => None,
+        }
     }
 
     /// Whether the link goes on without the body.
     pub(crate) fn is_taken(&self) -> bool {
         self.phase.load(Ordering::Acquire) == TAKEN
+    }
+
+    /// When the library has written the answer, the socket that it gives up is for `passage`.
+    pub(crate) fn expect_socket(&self, passage: Passage, upgrade: OnUpgrade) {
+        *self.lock() = Some(Rest::Socket(passage, upgrade));
+    }
+
+    /// The WebSocket that goes on when the library has nothing more to do.
+    pub(crate) fn take_socket(&self) -> Option<Socket> {
+        match self.lock().take()? {
+            Rest::Socket(passage, upgrade) => Some(passage.expect(upgrade)),
+            Rest::Stream(..) => None,
+        }
     }
 
     /// From now on the library writes nothing but the head after which it gives the socket up.
@@ -90,7 +118,7 @@ impl Handover {
         self.phase.load(Ordering::Acquire) == SWITCHING
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<(Arc<Link>, Chunking)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Rest>> {
         self.rest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,8 @@
 //! A WebSocket on its way from HTTP to whoever carries it.
 //!
-//! A host of ours passes the socket on with the answer ([`Passage::arrive`]); from others it comes when the HTTP library gives it up
-//! ([`Passage::wait`]). A passage that is dropped before means that the client is gone.
+//! A host of ours carries it in the task that spoke HTTP: it has the socket ([`Passage::arrive`]), or gets it from the HTTP library
+//! ([`Passage::expect`]). From other hosts the socket comes when their library gives it up, and gets a task of its own ([`Passage::wait`]).
+//! A passage that is dropped before means that the client is gone.
 
 use std::{
     future::Future,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
 use heliostat_proto::connection::{Input, Opening};
 use hyper::upgrade::OnUpgrade;
 
@@ -45,30 +47,29 @@ impl Passage {
     }
 
     /// Here is the socket.
-    pub(crate) fn arrive(self, taken: TakenOver) {
+    pub(crate) fn arrive(self, taken: TakenOver) -> Socket {
         match self.0 {
-            To::Link(awaiting) => {
-                tokio::spawn(awaiting.arrived(taken));
-            }
-            To::Farewell { last, max_message } => {
-                tokio::spawn(async move { web_sockets::say_and_close(taken, &last, max_message).await });
-            }
+            To::Link(awaiting) => awaiting.arrived(taken),
+            To::Farewell { last, max_message } => Socket::Dismissed(
+                async move { web_sockets::say_and_close(taken, &last, max_message).await }.boxed(),
+            ),
         }
     }
 
     /// The socket comes when the library has written the answer.
+    pub(crate) const fn expect(self, upgrade: OnUpgrade) -> Socket {
+        Socket::Expected(self, upgrade)
+    }
+
+    /// The same where nobody else has a task for it.
     pub(crate) fn wait(self, upgrade: OnUpgrade) {
-        match self.0 {
-            To::Link(awaiting) => {
-                tokio::spawn(socket(awaiting, upgrade));
-            }
-            To::Farewell { last, max_message } => {
-                tokio::spawn(async move {
-                    if let Ok(upgraded) = upgrade.await {
-                        web_sockets::say_and_close(take_over(upgraded), &last, max_message).await;
-                    }
-                });
-            }
+        tokio::spawn(self.expect(upgrade));
+    }
+
+    /// There will be no socket.
+    fn refused(&self, error: hyper::Error) {
+        if let To::Link(Awaiting { link: Some(link), .. }) = &self.0 {
+            trace::transport_refused(link.kind, link.record.id, error);
         }
     }
 }
@@ -100,19 +101,17 @@ impl Drop for Awaiting {
     }
 }
 
-/// The task of a WebSocket: its way here, if it is to wait for that, and then its carrier.
+/// The life of a WebSocket: its way here, if it is to wait for that, and then its carrier.
 ///
 /// Written by hand, so that an idle socket keeps no room for the way.
+#[must_use = "a socket that nobody carries is closed"]
 pub(crate) enum Socket {
-    Expected(Awaiting, OnUpgrade),
+    Expected(Passage, OnUpgrade),
     Carried(Carrier),
-    /// It never came.
+    /// The connection is over; the client hears of it. Rare, so its room is not kept for everybody.
+    Dismissed(BoxFuture<'static, ()>),
+    /// It never came, or has ended.
     Gone,
-}
-
-/// The task of the WebSocket that a library will hand over.
-pub(crate) const fn socket(awaiting: Awaiting, upgrade: OnUpgrade) -> Socket {
-    Socket::Expected(awaiting, upgrade)
 }
 
 impl Future for Socket {
@@ -122,25 +121,26 @@ impl Future for Socket {
         let this = self.get_mut();
         loop {
             match this {
-                Self::Carried(carrier) => return Pin::new(carrier).poll(context),
+                Self::Carried(carrier) => {
+                    ready!(Pin::new(carrier).poll(context));
+                    *this = Self::Gone;
+                }
+                Self::Dismissed(farewell) => {
+                    ready!(farewell.as_mut().poll(context));
+                    *this = Self::Gone;
+                }
                 Self::Expected(_, upgrade) => {
                     let upgraded = ready!(Pin::new(upgrade).poll(context));
-                    if let Self::Expected(awaiting, _) = std::mem::replace(this, Self::Gone) {
+                    if let Self::Expected(passage, _) = std::mem::replace(this, Self::Gone) {
                         match upgraded {
-                            Ok(upgraded) => *this = awaiting.arrived(take_over(upgraded)),
-                            Err(error) => refused(&awaiting, error),
+                            Ok(upgraded) => *this = passage.arrive(take_over(upgraded)),
+                            Err(error) => passage.refused(error),
                         }
                     }
                 }
                 Self::Gone => return Poll::Ready(()),
             }
         }
-    }
-}
-
-fn refused(awaiting: &Awaiting, error: hyper::Error) {
-    if let Some(link) = &awaiting.link {
-        trace::transport_refused(link.kind, link.record.id, error);
     }
 }
 

@@ -29,7 +29,7 @@ pub struct ResponseBody(Kind);
 #[derive(Debug)]
 enum Kind {
     Whole(Option<Bytes>),
-    /// No body: the socket becomes a WebSocket, and its new owner writes what HTTP has left. A host of ours passes the socket on.
+    /// No body: the socket becomes a WebSocket, and its new owner writes what HTTP has left. A host of ours brings the socket.
     Switch(Option<Box<Passage>>),
     Stream(StreamBody),
     /// A few prepared pieces: a refusal in the form of a stream.
@@ -77,9 +77,12 @@ impl ResponseBody {
         Self(Kind::Stream(StreamBody { link, preamble, ended: false, prompt, offered: None }))
     }
 
-    /// Whether one of our WebSockets follows the head of this response.
-    pub(crate) const fn is_switch(&self) -> bool {
-        matches!(self.0, Kind::Switch(_))
+    /// If a WebSocket of ours follows the head of this response, and its host is to bring the socket: whose it is.
+    pub(crate) fn take_passage(&mut self) -> Option<Passage> {
+        match &mut self.0 {
+            Kind::Switch(passage) => passage.take().map(|passage| *passage),
+            Kind::Whole(_) | Kind::Stream(_) | Kind::Pieces(_) => None,
+        }
     }
 
     /// If this is an endless response: from the moment that `handover` knows of, it goes on without this body. Says whether it is.

@@ -7,6 +7,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
 };
 
 use crate::{
@@ -129,6 +130,46 @@ async fn the_head_of_a_web_socket_that_has_nothing_to_say_yet_does_not_wait_over
         line.write_all(&slow.receive("connect").for_a_web_socket().to_bytes()).await.unwrap();
         let head = stream_until(&mut line, "\r\n\r\n").await;
         assert!(head.starts_with("HTTP/1.1 101 ") && head.ends_with("\r\n\r\n"), "{host:?} {head}");
+    }
+}
+
+#[tokio::test]
+async fn a_web_socket_lives_as_long_as_the_future_that_spoke_http_and_keeps_nothing_of_it_over_tcp() {
+    for unusual in ["", "&unusual=\""] {
+        let (site, log) = stage().await;
+        for given_up_by_the_host in [false, true] {
+            let session = Session::new(&site, ACT, TransportKind::WebSockets).await;
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut line: Line = Box::new(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap());
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = TowerToHyperService::new(site.server.service());
+            let (of_http, is_over) = oneshot::channel::<()>();
+            let stop = async move {
+                let _of_http = of_http;
+                std::future::pending().await
+            };
+            let served = tokio::spawn(Http1::default().serve(stream, service, stop));
+            let request =
+                String::from_utf8(session.receive("connect").for_a_web_socket().to_bytes()).unwrap();
+            let request = request.replace(" HTTP/1.1", &format!("{unusual} HTTP/1.1"));
+            line.write_all(request.as_bytes()).await.unwrap();
+            stream_until(&mut line, "\"S\":1").await;
+            is_over.await.unwrap_err();
+            assert!(!served.is_finished(), "{unusual}");
+            site.ask(&session.command("start")).await;
+            log.wait("connected -").await;
+            if given_up_by_the_host {
+                served.abort();
+                assert_eq!(line.read(&mut [0]).await.unwrap(), 0, "{unusual}");
+                assert!(served.await.unwrap_err().is_cancelled());
+            } else {
+                drop(line);
+                served.await.unwrap().unwrap();
+            }
+            assert_eq!(site.counter("Connections Current WebSockets"), 0, "{unusual}");
+            session.abort().await;
+            log.wait("disconnected - Stopped").await;
+        }
     }
 }
 
@@ -276,7 +317,7 @@ async fn stream_until(line: &mut Line, last: &str) -> String {
     while !String::from_utf8_lossy(&text).contains(last) {
         assert_ne!(line.read_buf(&mut text).await.unwrap(), 0, "{}", String::from_utf8_lossy(&text));
     }
-    String::from_utf8(text).unwrap()
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[tokio::test]

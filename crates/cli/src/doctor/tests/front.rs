@@ -60,7 +60,7 @@ pub(super) fn serve(server: &Server) -> SocketAddr {
         let service = service.clone();
         hyper::service::service_fn(move |request| service.clone().call(request))
     };
-    tokio::spawn(async move { listener.serve(service_for, || 0, std::future::pending()).await.count() });
+    tokio::spawn(async move { listener.serve(service_for, std::future::pending()).await.count() });
     address
 }
 

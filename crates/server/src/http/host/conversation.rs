@@ -31,16 +31,18 @@ use super::{
 use crate::transport::{
     TakenOver, chunk,
     handover::Chunking,
-    passage::Passage,
+    passage::{Passage, Socket},
     response_body::{Course, ResponseBody},
 };
 
 /// How a conversation ends.
 pub(super) enum Outcome {
-    /// Closed, or the socket is somebody else's.
+    /// Closed.
     Over,
     /// The rest of the last answer is this stream's.
     Stream(Streaming),
+    /// The last answer began this WebSocket.
+    Socket(Socket),
     /// The library goes on with these bytes.
     Unusual(TcpStream, Bytes),
 }
@@ -113,8 +115,7 @@ where
                 return Ok(Outcome::Stream(Streaming { link, socket, chunking: Chunking::PerFrame, unsent }));
             }
             Course::Socket(passage) => {
-                conversation.hand_over(&head, passage);
-                return Ok(Outcome::Over);
+                return Ok(Outcome::Socket(conversation.hand_over(&head, passage)));
             }
         }
         conversation.flush().await?;
@@ -218,9 +219,9 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     }
 
     /// The socket is not HTTP's any more; its new owner says our last words.
-    fn hand_over(mut self, head: &AnswerHead, passage: Passage) {
+    fn hand_over(mut self, head: &AnswerHead, passage: Passage) -> Socket {
         self.wire.leave(|last_words| head.write(last_words, Length::None, Last::No));
-        passage.arrive(TakenOver::new(self.wire.socket, self.read.to_vec(), self.wire.unsent));
+        passage.arrive(TakenOver::new(self.wire.socket, self.read.to_vec(), self.wire.unsent))
     }
 
     /// Waits until the kernel has everything.

@@ -1,9 +1,9 @@
-//! What is not a short exchange: hyper speaks HTTP, until a response turns out to be an endless stream.
+//! What is not a short exchange: hyper speaks HTTP, until a response turns out to be an endless stream or a WebSocket.
 //!
 //! When the beginning of an event stream has been written the socket is taken back from hyper ([`Handover`]), so that publishers write to
 //! it directly, and hyper's buffers are given back while the stream is idle. The handover asks for our own body type, so no layer can have
-//! changed the bytes. And the head of a WebSocket is kept back until there is something to say on it, which is at once: one write instead
-//! of two.
+//! changed the bytes. A WebSocket's socket hyper gives up itself, and it goes on in the same task. Its head is kept back until there is
+//! something to say on it, which is at once: one write instead of two.
 
 use std::{
     future::{Future, poll_fn},
@@ -21,6 +21,7 @@ use hyper::{
     body::Incoming,
     server::conn::http1::{Builder, UpgradeableConnection},
     service::Service,
+    upgrade::OnUpgrade,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
@@ -31,7 +32,7 @@ use tokio::{
 
 use super::{End, Http1, Http1Error, RequestBody, Streaming};
 use crate::{
-    http::lenient::LenientStream,
+    http::{lenient::LenientStream, upgrade::TakesSockets},
     transport::{
         Link,
         handover::{Chunking, Handover},
@@ -72,7 +73,9 @@ where
             given_up(&mut http, &handover).await?
         }
     };
-    let Some((link, chunking)) = given else { return Ok(End::Closed) };
+    let Some((link, chunking)) = given else {
+        return Ok(handover.take_socket().map_or(End::Closed, End::Socket));
+    };
     Ok(match socket_of(*http) {
         Some(socket) => End::Stream(Streaming { link, socket, chunking, unsent: BytesMut::new() }),
         None => {
@@ -114,7 +117,7 @@ where
 
 type Http<S> = UpgradeableConnection<TokioIo<HttpStream>, Offering<S>>;
 
-/// Offers every endless response of the service to the handover.
+/// Offers every endless response of the service, and every WebSocket, to the handover.
 #[derive(Debug)]
 struct Offering<S> {
     service: S,
@@ -129,7 +132,7 @@ where
     type Error = S::Error;
     type Future = Offer<S::Future>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         let chunking = match (request.method(), request.version()) {
             (&Method::HEAD, _) => None,
             (_, Version::HTTP_11) => Some(Chunking::PerFrame),
@@ -137,18 +140,25 @@ where
             _ => None,
         };
         let is_whole = request.body().is_end_stream();
+        // A copy: the application may have WebSockets of its own.
+        let upgrade = request.extensions().get::<OnUpgrade>().cloned();
+        if upgrade.is_some() {
+            request.extensions_mut().insert(TakesSockets);
+        }
         let future = self.service.call(request.map(RequestBody::of_library));
-        Offer { future, handover: Arc::clone(&self.handover), chunking, is_whole }
+        Offer { future, handover: Arc::clone(&self.handover), chunking, upgrade, is_whole }
     }
 }
 
 pin_project! {
-    /// A response on its way; `chunking` says how its stream would go on, if it can, and `is_whole` whether all of its request is read.
+    /// A response on its way; `chunking` says how its stream would go on and `upgrade` brings its socket, if they can, and `is_whole` says
+    /// whether all of its request is read.
     struct Offer<F> {
         #[pin]
         future: F,
         handover: Arc<Handover>,
         chunking: Option<Chunking>,
+        upgrade: Option<OnUpgrade>,
         is_whole: bool,
     }
 }
@@ -162,12 +172,15 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.future.poll(context))?;
-        // If there is nothing left to read, hyper gives the socket up in the same turn in which it writes the head.
-        if *this.is_whole
-            && response.status() == StatusCode::SWITCHING_PROTOCOLS
-            && response.body().is_switch()
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(upgrade) = this.upgrade.take()
+            && let Some(passage) = response.body_mut().take_passage()
         {
-            this.handover.switches();
+            this.handover.expect_socket(passage, upgrade);
+            // If there is nothing left to read, hyper gives the socket up in the same turn in which it writes the head.
+            if *this.is_whole {
+                this.handover.switches();
+            }
         }
         if let Some(chunking) = this.chunking.filter(|_| is_plain(response.headers()))
             && response.body_mut().offer(this.handover, chunking)

@@ -4,6 +4,9 @@
 //! without buffers of their own, and everything else goes to [hyper](library). In both ways the socket of an endless response is taken
 //! away from HTTP when its beginning is written, so that publishers write to it directly: a third less CPU time per delivery than waking a
 //! task for each. The head of a WebSocket is kept back until there is something to say on it, which is at once: one write instead of two.
+//!
+//! Promise: one physical connection is one future from beginning to end. When HTTP is over, what spoke it is dropped, and the same future
+//! carries the stream or the WebSocket.
 
 mod alarm;
 mod answer_head;
@@ -18,11 +21,12 @@ use std::{
     future::Future,
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::BytesMut;
+use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
@@ -31,9 +35,9 @@ use tokio::net::TcpStream;
 use self::conversation::{Outcome, converse};
 pub(crate) use self::poll_answer::PollAnswer;
 pub use self::request_body::RequestBody;
-use crate::transport::{Link, handover::Chunking, response_body::ResponseBody, streams};
+use crate::transport::{Link, handover::Chunking, passage::Socket, response_body::ResponseBody, streams};
 
-/// Serves HTTP/1.1 on one TCP socket, the cheapest way for event streams and forever frames.
+/// Serves HTTP/1.1 on one TCP socket, and what it becomes: the cheapest way for WebSockets, event streams and forever frames.
 ///
 /// # Examples
 /// ```no_run
@@ -72,7 +76,9 @@ impl Default for Http1 {
 impl Http1 {
     /// Serves until the client closes, or a response was the last. When `stop` is done, the present answer is the last.
     ///
-    /// Streams and WebSockets are not ended by `stop`; [`Server::shutdown`](crate::Server::shutdown) does that.
+    /// Streams and WebSockets are carried to their end by the same future, and end when it is dropped. They are not ended by `stop`, which is
+    /// dropped with HTTP before; [`Server::shutdown`](crate::Server::shutdown) does that. So who waits for physical connections to end after
+    /// `stop` waits for these as well, and shuts the server down at the same time.
     ///
     /// # Errors
     /// If the client broke the protocol or the connection.
@@ -86,15 +92,7 @@ impl Http1 {
         S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
         S::Error: Into<Http1Error>,
     {
-        // On the heap and made here, so that the task that carries it is small, whatever it carries, and is not moved about with it.
-        let http = Box::pin(converse_first(self.possible(), stream, service, stop));
-        async move {
-            match http.await? {
-                End::Stream(streaming) => Box::pin(streams::carry(streaming)).await,
-                End::Closed => {}
-            }
-            Ok(())
-        }
+        Serving::Http(Box::pin(converse_first(self.possible(), stream, service, stop)))
     }
 
     /// As far as they can be kept to.
@@ -103,6 +101,40 @@ impl Http1 {
             header_timeout: self.header_timeout.min(LONGEST_TIMEOUT),
             max_head: self.max_head.max(LEAST_HEAD),
         }
+    }
+}
+
+/// The life of a physical connection.
+///
+/// Written by hand, so that an idle WebSocket keeps no room for what was before it.
+pub(crate) enum Serving<H> {
+    /// On the heap, so that it is gone when HTTP is over, and is not moved about with the task before.
+    Http(Pin<Box<H>>),
+    Stream(BoxFuture<'static, ()>),
+    Socket(Socket),
+    Over,
+}
+
+impl<H: Future<Output = Result<End, Http1Error>>> Future for Serving<H> {
+    type Output = Result<(), Http1Error>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        let end = loop {
+            match this {
+                Self::Http(http) => match ready!(http.as_mut().poll(context)) {
+                    Ok(End::Stream(streaming)) => *this = Self::Stream(Box::pin(streams::carry(streaming))),
+                    Ok(End::Socket(socket)) => *this = Self::Socket(socket),
+                    Ok(End::Closed) => break Ok(()),
+                    Err(error) => break Err(error),
+                },
+                Self::Stream(stream) => break ready!(stream.as_mut().poll(context).map(Ok)),
+                Self::Socket(socket) => break ready!(Pin::new(socket).poll(context).map(Ok)),
+                Self::Over => break Ok(()),
+            }
+        };
+        *this = Self::Over;
+        Poll::Ready(end)
     }
 }
 
@@ -121,6 +153,7 @@ where
     match converse(limits, stream, &service, stop.as_mut()).await? {
         Outcome::Over => Ok(End::Closed),
         Outcome::Stream(streaming) => Ok(End::Stream(streaming)),
+        Outcome::Socket(socket) => Ok(End::Socket(socket)),
         // Rare, so its room is not kept for everybody.
         Outcome::Unusual(socket, read) => {
             Box::pin(library::serve(limits, (socket, read), service, stop)).await
@@ -148,11 +181,11 @@ impl<F: Future<Output = ()>> Future for Stop<F> {
 }
 
 /// How HTTP ends on a connection.
-enum End {
-    /// Closed, or handed over to a WebSocket.
+pub(crate) enum End {
     Closed,
     /// The rest of the response is this stream's.
     Stream(Streaming),
+    Socket(Socket),
 }
 
 /// An endless response that HTTP has begun.
