@@ -23,8 +23,25 @@ use std::fmt;
 pub struct ProtocolVersion {
     major: u32,
     minor: u32,
-    build: Option<u32>,
-    revision: Option<u32>,
+    build: Part,
+    revision: Part,
+}
+
+/// A number that may be missing, in the room of a number: one more than it is, or 0. So a missing one sorts below 0 by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Part(u32);
+
+impl Part {
+    const MISSING: Self = Self(0);
+
+    /// No number of a version is above `i32::MAX`.
+    fn of(number: Option<u32>) -> Self {
+        Self(number.map_or(0, |number| number.saturating_add(1)))
+    }
+
+    fn number(self) -> Option<u32> {
+        self.0.checked_sub(1)
+    }
 }
 
 /// What makes a client of some version stop for good when its SignalR connection has ended on the server.
@@ -45,7 +62,7 @@ impl ProtocolVersion {
     /// A version of two numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32) -> Self {
-        Self { major, minor, build: None, revision: None }
+        Self { major, minor, build: Part::MISSING, revision: Part::MISSING }
     }
 
     /// The version to speak with a client that sent `client` as its `clientProtocol`, if this server speaks up
@@ -76,7 +93,8 @@ impl ProtocolVersion {
         if parts.next().is_some() || build == Some(None) || revision == Some(None) {
             return None;
         }
-        Some(Self { major, minor, build: build.flatten(), revision: revision.flatten() })
+        let [build, revision] = [build, revision].map(|part| Part::of(part.flatten()));
+        Some(Self { major, minor, build, revision })
     }
 
     /// From 1.3 on the client's start completes on the init message (`"S":1`); before, when its transport opens.
@@ -108,7 +126,10 @@ impl ProtocolVersion {
 impl fmt::Display for ProtocolVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.major, self.minor)?;
-        [self.build, self.revision].into_iter().flatten().try_for_each(|number| write!(f, ".{number}"))
+        [self.build, self.revision]
+            .into_iter()
+            .filter_map(Part::number)
+            .try_for_each(|number| write!(f, ".{number}"))
     }
 }
 
