@@ -71,7 +71,7 @@ impl Server {
             return 0;
         }
         let left =
-            self.core.registry.all().iter().filter(|record| record.presence(&self.core).counts()).count();
+            self.core.registry.records().iter().filter(|record| record.presence(&self.core).counts()).count();
         tracing::warn!(target: trace::HEARTBEAT, left, "emptying took too long; some clients are still there");
         left
     }
@@ -97,7 +97,7 @@ impl Server {
             let there: Vec<_> = self
                 .core
                 .registry
-                .all()
+                .records()
                 .into_iter()
                 .filter(|record| record.presence(&self.core).counts())
                 .collect();

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     application::Application,
     builder::ServerBuilder,
-    connection::{HeartbeatTask, Record, Registry, run_heartbeat},
+    connection::{Farewell, HeartbeatTask, Known, Record, Registry, run_heartbeat},
     encoded::Outgoing,
     endpoint::EndpointOptions,
     http::{request::Request, scripts::Scripts, service::HeliostatService},
@@ -265,9 +265,14 @@ impl Server {
             let mut ending = Vec::new();
             loop {
                 // Every time anew: a request that was let in just before may only now have its transport connection.
-                for record in self.core.registry.all() {
-                    record.handle(&self.core, Input::ShuttingDown);
-                    ending.push(record);
+                for (id, known) in self.core.registry.all() {
+                    match known {
+                        Known::Record(record) => {
+                            record.handle(&self.core, Input::ShuttingDown);
+                            ending.push(record);
+                        }
+                        Known::Tombstone(_) => self.core.forget_tombstone(id),
+                    }
                 }
                 ending.retain(|record| record.has_link());
                 if ending.is_empty() {
@@ -295,6 +300,11 @@ impl Core {
     /// From the server's start on.
     pub(crate) fn nanoseconds_until(&self, time: Instant) -> u64 {
         u64::try_from(time.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The time that is so much later than the server's start.
+    pub(crate) fn after_start(&self, nanoseconds: u64) -> Instant {
+        self.started + Duration::from_nanos(nanoseconds)
     }
 
     pub(crate) const fn counters(&self) -> &Counters {
@@ -354,22 +364,23 @@ impl Core {
 
     /// Whether this connection may not begin here, because it would only have to leave again.
     pub(crate) fn refuses(&self, id: ConnectionId) -> bool {
-        self.draining.is_cancelled() && self.registry.find(id).is_none_or(|record| record.is_forgotten())
+        self.draining.is_cancelled() && self.registry.find(id).is_none_or(|known| known.is_forgotten())
     }
 
-    /// The record of a connection, new if this server does not know it.
-    pub(crate) fn record(self: &Arc<Self>, id: ConnectionId) -> Arc<Record> {
+    /// The record of a connection, new if this server does not know it; if it is over, what its client is to read.
+    pub(crate) fn record(self: &Arc<Self>, id: ConnectionId) -> Result<Arc<Record>, Farewell> {
         self.runtime.get_or_init(|| {
             tokio::spawn(run_heartbeat(Arc::downgrade(self)));
             Handle::current()
         });
         loop {
-            let record = self.registry.find_or_create(id, || {
+            let known = self.registry.find_or_create(id, || {
                 self.counters.connections_current.increment();
                 Record::new(self, id)
             });
+            let record = known.living()?;
             if !record.is_forgotten() {
-                return record;
+                return Ok(record);
             }
             self.forget(&record);
         }
@@ -380,9 +391,16 @@ impl Core {
         self.runtime.get().map(Handle::enter)
     }
 
-    /// Lets go of a record whose tombstone is over.
-    pub(crate) fn forget(&self, record: &Arc<Record>) {
+    /// Lets go of a record of which nothing is to be kept.
+    pub(crate) fn forget(&self, record: &Record) {
         if self.registry.remove(record) {
+            self.counters.connections_current.decrement();
+        }
+    }
+
+    /// The tombstone's time is over: the id is unknown again.
+    pub(crate) fn forget_tombstone(&self, id: ConnectionId) {
+        if self.registry.remove_tombstone(id) {
             self.counters.connections_current.decrement();
         }
     }

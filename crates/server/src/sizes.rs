@@ -1,9 +1,10 @@
-//! What an idle WebSocket consists of, in bytes on the heap, and the limit that each part has to keep.
+//! What an idle WebSocket and what is kept of a connection that is over consist of, in bytes on the heap, and the limit that each part
+//! has to keep.
 //!
 //! The kernel's part (two sockets' buffers) comes on top, and the allocator's rounding. `tests/memory.rs` measures the sum.
 
 use crate::{
-    connection::Record,
+    connection::{Record, Tombstone},
     http::{host::Serving, request::Request},
     transport::{Link, Reader},
 };
@@ -29,6 +30,7 @@ fn hot_types_stay_small() {
         ("of that: the place in the log", size_of::<Option<Reader>>(), 168),
         ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
         ("the task that spoke HTTP and carries it", TASK + size_of::<Serving<()>>(), 272),
+        ("a tombstone, without its history and its groups", SHARED + size_of::<Tombstone>(), 160),
     ];
     let report: Vec<_> =
         table.iter().map(|(what, size, limit)| format!("{size:5} of {limit:5}  {what}")).collect();

@@ -1,4 +1,4 @@
-//! What connections and deliveries cost in memory, measured by an allocator that counts.
+//! What connections, what is kept of them, and deliveries cost in memory, measured by an allocator that counts.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has to stop")]
 
@@ -51,26 +51,42 @@ impl Stage {
         Self { server, address, _runtime: runtime }
     }
 
-    /// A WebSocket that has connected and started.
-    fn connect(&self) -> TcpStream {
+    /// A connection that has started, its transport connection and the query of its requests.
+    fn connect(&self, transport: &str) -> (TcpStream, String) {
         const DATA: &str = "connectionData=%5B%7B%22name%22%3A%22quiet%22%7D%5D&clientProtocol=2.1";
         let negotiated = self.ask(&format!("/signalr/negotiate?{DATA}"), "Connection: close");
         let token = negotiated.1.split("\"ConnectionToken\":\"").nth(1).unwrap().split('"').next().unwrap();
         let token = token.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
-        let query = format!("transport=webSockets&connectionToken={token}&{DATA}");
-        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
-        let (socket, _) = self.ask(&format!("/signalr/connect?{query}"), upgrade);
+        let query = format!("transport={transport}&connectionToken={token}&{DATA}");
+        let headers = match transport {
+            "webSockets" => {
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+            }
+            _ => "Accept: */*",
+        };
+        let (socket, first) = self.ask(&format!("/signalr/connect?{query}"), headers);
         let (_, started) = self.ask(&format!("/signalr/start?{query}"), "Connection: close");
         assert!(started.contains("started"), "{started}");
-        socket
+        if transport != "longPolling" {
+            return (socket, query);
+        }
+        let cursor = first.split("\"C\":\"").nth(1).unwrap().split('"').next().unwrap();
+        (self.send(&format!("/signalr/poll?{query}&messageId={cursor}"), "Accept: */*"), query)
+    }
+
+    /// Connections that have started and were stopped by their clients.
+    fn connect_and_stop(&self, transport: &str, count: usize) {
+        for _ in 0..count {
+            let (_socket, query) = self.connect(transport);
+            self.ask(&format!("/signalr/abort?{query}"), "Connection: close");
+        }
+        std::thread::sleep(Duration::from_millis(300));
     }
 
     /// Sends a request and reads until the answer, or the socket's first message, is there.
     fn ask(&self, path: &str, headers: &str) -> (TcpStream, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: example\r\nUser-Agent: test\r\n{headers}\r\n\r\n")
-            .unwrap();
+        let mut stream = self.send(path, headers);
         let (mut answer, mut piece) = (Vec::new(), [0; 1024]);
         let is_whole = |answer: &[u8]| answer.windows(5).any(|part| part == b"\"S\":1");
         while !is_whole(&answer) {
@@ -82,8 +98,15 @@ impl Stage {
         (stream, String::from_utf8_lossy(&answer).into_owned())
     }
 
+    fn send(&self, path: &str, headers: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: example\r\nUser-Agent: test\r\n{headers}\r\n\r\n")
+            .unwrap();
+        stream
+    }
+
     fn connect_many(&self, count: usize) -> Vec<TcpStream> {
-        let sockets = (0..count).map(|_| self.connect()).collect();
+        let sockets = (0..count).map(|_| self.connect("webSockets").0).collect();
         // The requests' connections end a little later than their answers.
         std::thread::sleep(Duration::from_millis(300));
         sockets
@@ -106,6 +129,27 @@ fn an_idle_web_socket_takes_less_than_three_kibibytes_of_heap() {
     let each = (bytes_in_use() - before) / COUNT;
     assert_eq!(warm.len() + sockets.len(), 2 * COUNT);
     assert!(each < 3072, "{each} bytes; see the table in src/sizes.rs for what grew");
+}
+
+/// Besides the tombstone: its places in the registry and among the tombstones, and how both grow; of requests other than WebSockets' the
+/// token too, of which a bounded number is remembered.
+#[test]
+fn a_connection_that_is_over_takes_less_than_three_hundred_bytes_of_heap() {
+    const COUNT: usize = 1024;
+    const TOKEN: usize = 100;
+    let _turn = TURN.lock().unwrap();
+    for (transport, limit) in
+        [("webSockets", 300), ("serverSentEvents", 300 + TOKEN), ("longPolling", 300 + TOKEN)]
+    {
+        let stage = Stage::new();
+        // Fills what is bounded: tokens that wait for their client, topics that nobody reads any more.
+        stage.connect_and_stop(transport, COUNT);
+        let before = bytes_in_use();
+        stage.connect_and_stop(transport, COUNT);
+        let each = (bytes_in_use() - before) / COUNT;
+        assert_eq!(stage.server.connections().len(), 2 * COUNT, "all are remembered");
+        assert!(each < limit, "{transport}: {each} bytes; see the table in src/sizes.rs for what grew");
+    }
 }
 
 #[test]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use heliostat_proto::{connection::Input, id::ConnectionId, name::UserId};
 
-use super::Record;
+use super::{Known, Record};
 use crate::server::Core;
 
 impl Core {
     /// Ends one connection; an empty text is the usual one. Says whether there was one to end.
     pub(crate) fn disconnect(self: &Arc<Self>, id: ConnectionId, text: &str) -> bool {
         let _runtime = self.enter();
-        self.registry.find(id).is_some_and(|record| record.dismiss(self, Input::Disconnect, &text.into()))
+        let record = self.registry.find(id).and_then(Known::record);
+        record.is_some_and(|record| record.dismiss(self, Input::Disconnect, &text.into()))
     }
 
     pub(crate) fn disconnect_user(self: &Arc<Self>, user: &UserId, text: &str) -> usize {
@@ -30,7 +31,7 @@ impl Core {
     fn disconnect_all(self: &Arc<Self>, text: &str, is_meant: impl Fn(&Record) -> bool) -> usize {
         let _runtime = self.enter();
         let text: Arc<str> = text.into();
-        let records = self.registry.all().into_iter();
+        let records = self.registry.records().into_iter();
         records.filter(|record| is_meant(record) && record.dismiss(self, Input::Disconnect, &text)).count()
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use heliostat_proto::{connection::Heartbeat, id::ConnectionId};
 use tokio::sync::Notify;
 
-use super::registry::IdHash;
+use super::{Known, graveyard::Graveyard, registry::IdHash};
 use crate::server::Core;
 
 /// How often the bus forgets what is too old.
@@ -21,6 +21,7 @@ const COLLECT_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatTask {
     deadlines: Mutex<Heartbeat<ConnectionId, IdHash>>,
+    tombstones: Graveyard,
     earlier: Notify,
 }
 
@@ -36,8 +37,19 @@ impl HeartbeatTask {
         }
     }
 
-    fn next(&self) -> Option<Instant> {
-        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).next()
+    /// The connection is over: nothing of it has to be looked at, but its tombstone goes at `until`, in nanoseconds after the server's
+    /// start.
+    pub(super) fn bury(&self, id: ConnectionId, until: u64) {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).cancel(&id);
+        if self.tombstones.add(id, until) {
+            self.earlier.notify_one();
+        }
+    }
+
+    fn next(&self, core: &Core) -> Option<Instant> {
+        let deadline = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let tombstone = self.tombstones.next().map(|until| core.after_start(until));
+        deadline.into_iter().chain(tombstone).min()
     }
 
     fn due(&self, now: Instant) -> Vec<ConnectionId> {
@@ -56,11 +68,14 @@ pub(crate) async fn run(core: Weak<Core>) {
             collect_at = now + COLLECT_EVERY;
         }
         for id in strong.heartbeat.due(now) {
-            if let Some(record) = strong.registry.find(id) {
+            if let Some(record) = strong.registry.find(id).and_then(Known::record) {
                 record.tick(&strong, now);
             }
         }
-        let wake_at = strong.heartbeat.next().map_or(collect_at, |next| next.min(collect_at));
+        for id in strong.heartbeat.tombstones.take_due(strong.nanoseconds_until(now)) {
+            strong.forget_tombstone(id);
+        }
+        let wake_at = strong.heartbeat.next(&strong).map_or(collect_at, |next| next.min(collect_at));
         // Held only while there is work: a server that nobody holds any more must be able to end.
         let earlier = Arc::clone(&strong.heartbeat);
         drop(strong);

@@ -62,6 +62,7 @@ impl Record {
     pub(crate) fn part(self: &Arc<Self>, core: &Arc<Core>, link: &Link, input: Input) {
         let now = core.now();
         let mut state = self.lock();
+        state.links -= 1;
         let mut reader = link.take_reader();
         self.traffic.written(link.take_bytes_written());
         if let Some(reader) = &reader {

@@ -1,12 +1,13 @@
 //! What one record shows of itself to whoever inspects the server.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use heliostat_proto::connection::{ServerConnection, Stage, State as MachineState};
 
 use super::{
     Record,
-    record::{Epitaph, State, Whose, written_at},
+    record::{State, written_at},
+    tombstone::Epitaph,
 };
 use crate::{
     inspection::{ConnectionInfo, ConnectionState},
@@ -26,20 +27,15 @@ struct Carried {
 
 impl Record {
     /// `None` if nothing is known yet or any more.
-    pub(crate) fn info(&self, core: &Arc<Core>) -> Option<ConnectionInfo> {
+    pub(super) fn info(&self, core: &Core) -> Option<ConnectionInfo> {
         let state = self.lock();
         let shown = shown(core, &state.machine)?;
         let carried = carried(core, &state);
         let transport = state.transport();
-        let owned = match &state.whose {
-            Whose::Living(owner) => {
-                let owner = owner.clone();
-                // The application's own code, so not under the lock.
-                drop(state);
-                Some(Epitaph::of(core, &owner))
-            }
-            Whose::Nobody(epitaph) => epitaph.as_deref().cloned(),
-        };
+        let owner = state.owner.clone();
+        // The application's own code, so not under the lock.
+        drop(state);
+        let owned = owner.map(|owner| Epitaph::of(core, &owner));
         let heard_at = self.traffic.heard_at(core);
         Some(ConnectionInfo {
             id: self.id,

@@ -24,14 +24,14 @@ use heliostat_proto::{
     transport_kind::TransportKind,
 };
 
-use super::{Arrival, Callback, Outcome, Owner, Record};
+use super::{Arrival, Callback, Known, Outcome, Owner, Record};
 use crate::{
     application::{Admission, Context, Handling, Received},
     begun::Begun,
     failure::Failure,
     http::request::Request,
     server::{Core, Server},
-    transport::{Framing, GroupsRead, Initializes, Link, LinkSeed},
+    transport::{Framing, GroupsRead, Initializes, Link, LinkSeed, Now, link::Says},
 };
 
 /// Enough for every two threads to meet in every order on two cores; about a second in a debug build.
@@ -107,7 +107,7 @@ impl Stage {
     fn new(core: &Arc<Core>, number: u32) -> Self {
         let mut random = [0; 16];
         random[..4].copy_from_slice(&number.to_ne_bytes());
-        let record = core.record(ConnectionId::from_random(random));
+        let record = core.record(ConnectionId::from_random(random)).unwrap();
         let kind = if number % 4 < 2 { TransportKind::ServerSentEvents } else { TransportKind::LongPolling };
         Self { core: Arc::clone(core), record, present: Present::default(), kind, links: Mutex::default() }
     }
@@ -299,17 +299,42 @@ async fn a_tombstone_says_whose_connection_it_was_and_keeps_no_request() {
     let stage = Stage::new(&server.core, 1);
     stage.open(Opening::ConnectDelayed);
     stage.start();
-    let owner = stage.record.lock().owner().cloned().unwrap();
+    let owner = stage.record.lock().owner.clone().unwrap();
     stage.hear(Input::Aborted);
+    let ended = server.connection(stage.record.id).unwrap();
     stage.lose();
     assert_eq!(stage.story().await, ["connected", "disconnected"]);
-    stage.links.lock().unwrap().clear();
+    let (id, record) = (stage.record.id, Arc::downgrade(&stage.record));
+    drop(stage);
+    tokio::task::yield_now().await;
+    assert!(record.upgrade().is_none(), "nobody holds it any more");
     assert_eq!(Arc::strong_count(&owner.request), 1, "only this test holds it");
-    let info = stage.record.info(&server.core).unwrap();
+    let info = server.connection(id).unwrap();
     assert!(matches!(info.state, crate::ConnectionState::Ended { .. }), "{info:?}");
     assert_eq!(info.user.as_ref().map(UserId::as_str), Some("ann"));
     assert_eq!((info.endpoint.as_str(), info.protocol_version), ("/signalr", ProtocolVersion::parse("2.1")));
-    assert_eq!(stage.record.user(&server.core), info.user);
+    assert_eq!(info, ended, "the same as before it was buried");
+}
+
+#[tokio::test]
+async fn a_tombstone_waits_for_all_transport_connections_and_goes_with_a_shutdown() {
+    let server = Server::builder().build().unwrap();
+    let stage = Stage::new(&server.core, 1);
+    let is_buried = || matches!(server.core.registry.find(stage.record.id), Some(Known::Tombstone(_)));
+    stage.open(Opening::ConnectDelayed);
+    stage.start();
+    let replaced = stage.links.lock().unwrap().last().cloned().unwrap();
+    stage.open(Opening::Reconnect);
+    stage.hear(Input::Aborted);
+    stage.lose();
+    assert!(stage.record.is_over() && !is_buried(), "the older one may still have something to say");
+    replaced.wrote(100, Says::Something, &Now::of(&server.core));
+    replaced.close(Input::Lost(replaced.id));
+    assert!(is_buried());
+    assert_eq!(server.connection(stage.record.id).unwrap().bytes_written, 100);
+    assert_eq!(server.metrics().connections_current, 1);
+    server.shutdown().await;
+    assert_eq!(server.metrics().connections_current, 0);
 }
 
 #[tokio::test]
@@ -340,6 +365,7 @@ async fn a_user_rule_that_panics_does_not_hold_up_an_end() {
     stage.start();
     panics.store(true, Ordering::SeqCst);
     stage.hear(Input::Aborted);
+    stage.lose();
     assert!(asked.load(Ordering::SeqCst) && stage.record.is_over());
     assert_eq!(stage.story().await, ["connected", "disconnected"]);
 }

@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -21,12 +20,11 @@ use heliostat_proto::{
     },
     id::ConnectionId,
     name::UserId,
-    protocol_version::ProtocolVersion,
     transport_kind::TransportKind,
 };
 
 use super::{
-    Callback, Event, Losses,
+    Callback, Event, Farewell, Losses, Tombstone,
     callbacks::Callbacks,
     ended::Ended,
     history::{self, History},
@@ -43,13 +41,10 @@ use crate::{
     transport::{GroupsRead, Link, LinkSeed},
 };
 
-/// What a client reads when it is told to stop and nothing else was said.
-const FAREWELL: &str = "the server has ended this connection";
-
 /// The time of a look that nobody has booked.
 const NEVER: u64 = u64::MAX;
 
-/// A SignalR connection on this server. Lives until its tombstone is forgotten.
+/// A SignalR connection on this server. When all about it is over, a [`Tombstone`] takes its place.
 pub(crate) struct Record {
     pub(crate) id: ConnectionId,
     /// The topic that it has for itself.
@@ -78,8 +73,11 @@ pub(super) struct State {
     told: Option<(Instant, Instant)>,
     /// When the heartbeat looks at this record next, if nothing comes before: in nanoseconds after its beginning.
     booked: u64,
-    pub(super) whose: Whose,
-    history: History,
+    /// Transport connections that are not over, those that were replaced too.
+    pub(super) links: usize,
+    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none. `None`: nothing has come yet.
+    pub(super) owner: Option<Owner>,
+    pub(super) history: History,
 }
 
 type Guard<'a> = std::sync::MutexGuard<'a, State>;
@@ -109,16 +107,9 @@ impl State {
         self.link.as_ref().map(|link| link.kind).or(self.left.as_ref().map(|left| left.kind))
     }
 
-    /// Who owns a connection that is over.
-    fn ended_owner(&self) -> Option<Owner> {
-        self.owner().filter(|_| self.machine.admits() != Welcome::Welcome).cloned()
-    }
-
-    pub(super) fn owner(&self) -> Option<&Owner> {
-        match &self.whose {
-            Whose::Living(owner) => Some(owner),
-            Whose::Nobody(_) => None,
-        }
+    /// Whether nothing about it changes any more.
+    fn is_at_rest(&self) -> bool {
+        self.links == 0 && self.machine.admits() == Welcome::Ended
     }
 
     /// Does something to this transport connection, if it is still the one. Says whether it is.
@@ -127,39 +118,12 @@ impl State {
     }
 }
 
-/// Whose connection it is.
-pub(super) enum Whose {
-    /// Whose callbacks run: the latest receive request's, or that of `/start` where there was none.
-    Living(Owner),
-    /// Nobody's: nothing has come yet, or all is over.
-    Nobody(Option<Box<Epitaph>>),
-}
-
 /// A request whose callbacks run, and where it came in.
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) request: Arc<Request>,
     pub(crate) endpoint: Arc<str>,
-}
-
-/// What a tombstone says about whose connection it was. The request itself would be most of what is kept of an ended connection.
-#[derive(Clone, Debug)]
-pub(super) struct Epitaph {
-    pub(super) user: Option<UserId>,
-    pub(super) protocol_version: ProtocolVersion,
-    pub(super) endpoint: Arc<str>,
-}
-
-impl Epitaph {
-    /// Asks the application, so not under a lock. A rule that panics knows no user.
-    pub(super) fn of(core: &Core, owner: &Owner) -> Self {
-        Self {
-            user: catch_unwind(AssertUnwindSafe(|| core.user_id(&owner.request))).unwrap_or_default(),
-            protocol_version: owner.request.protocol_version,
-            endpoint: Arc::clone(&owner.endpoint),
-        }
-    }
 }
 
 /// A receive request that wants to become the connection's transport connection.
@@ -193,7 +157,8 @@ impl Record {
             next_link: 1,
             told: None,
             booked: NEVER,
-            whose: Whose::Nobody(None),
+            links: 0,
+            owner: None,
             history: History::default(),
         };
         Arc::new(Self {
@@ -225,15 +190,15 @@ impl Record {
         let mut left = state.left.take();
         let rest = left.as_mut().filter(|_| opening == Opening::Poll).and_then(|left| left.take_rest(&seed));
         let link = Link::new(core, self, id, seed, rest);
-        let owner = Whose::Living(Owner { admission, request, endpoint });
-        let whose_before = std::mem::replace(&mut state.whose, owner);
+        let owner_before = state.owner.replace(Owner { admission, request, endpoint });
+        state.links += 1;
         let replaced = state.link.replace(Arc::clone(&link));
         state.told = Some((link.written_at(), link.heard_at()));
         let opened = Input::Opened { link: id, kind, how: opening };
         let mut endings = self.step(core, &mut state, opened, now);
         drop(state);
         // Only now: they are not ours alone, and a reader leaves its topics only when the new one has joined them.
-        drop((whose_before, left));
+        drop((owner_before, left));
         // The machine speaks of links by number; the one it replaces is no longer in `state.link`.
         if let Some(old) = replaced {
             endings.retain(|(ended, _)| *ended != old.id);
@@ -248,7 +213,7 @@ impl Record {
         self.lock().machine.admits() == Welcome::Ended
     }
 
-    /// Whether even the tombstone is over: the id is unknown again.
+    /// Whether its id is unknown again.
     pub(crate) fn is_forgotten(&self) -> bool {
         self.lock().machine.admits() == Welcome::Forgotten
     }
@@ -274,7 +239,7 @@ impl Record {
     }
 
     /// When it began, how many events are forgotten, and what happened lately.
-    pub(crate) fn history(&self) -> (Instant, u32, Vec<Event>) {
+    pub(super) fn history(&self) -> (Instant, u32, Vec<Event>) {
         let state = self.lock();
         (self.began, state.history.forgotten(), state.history.events().copied().collect())
     }
@@ -297,8 +262,8 @@ impl Record {
     }
 
     /// What its client reads when it is told to stop (spec 5.8, `E`).
-    pub(crate) fn farewell(&self) -> &str {
-        self.farewell.get().map_or(FAREWELL, |text| text)
+    pub(crate) fn farewell(&self) -> Farewell {
+        Farewell::new(self.farewell.get().cloned())
     }
 
     /// Ends the connection from this side and tells its client why, if it is not over. Says whether it was not.
@@ -316,33 +281,24 @@ impl Record {
 
     /// Its user, as far as its requests say.
     pub(crate) fn user(&self, core: &Core) -> Option<UserId> {
-        let state = self.lock();
-        match &state.whose {
-            Whose::Living(owner) => {
-                let request = Arc::clone(&owner.request);
-                // The application's own code, so not under the lock.
-                drop(state);
-                core.user_id(&request)
-            }
-            Whose::Nobody(epitaph) => epitaph.as_ref().and_then(|epitaph| epitaph.user.clone()),
-        }
+        let request = self.lock().owner.as_ref().map(|owner| Arc::clone(&owner.request));
+        // The application's own code, so not under the lock.
+        core.user_id(&*request?)
     }
 
     /// `/start` came. Its callbacks see that request.
     pub(crate) fn start(self: &Arc<Self>, core: &Arc<Core>, owner: Owner) {
         let mut state = self.lock();
-        let receiving = std::mem::replace(&mut state.whose, Whose::Living(owner));
+        if state.machine.admits() != Welcome::Welcome {
+            return;
+        }
+        let receiving = state.owner.replace(owner);
         let endings = self.step(core, &mut state, Input::Started, core.now());
         // Disconnected sees the receive request, if there is one (spec 7.9).
-        if !matches!(receiving, Whose::Nobody(None)) {
-            state.whose = receiving;
+        if receiving.is_some() {
+            state.owner = receiving;
         }
-        let (link, ended) = (state.link.clone(), state.ended_owner());
-        drop(state);
-        self.bury(core, ended);
-        if let Some(link) = link {
-            self.end_links(endings, &link);
-        }
+        self.conclude(core, state, Input::Started, endings);
     }
 
     /// Something happened.
@@ -383,20 +339,23 @@ impl Record {
     ) {
         let link = if endings.is_empty() { None } else { state.link.clone() };
         // Dropped after the lock.
-        let (_closed, ended) = (state.link.take_if(|link| closes(input, link.id)), state.ended_owner());
+        let (_closed, is_at_rest) = (state.link.take_if(|link| closes(input, link.id)), state.is_at_rest());
         drop(state);
-        self.bury(core, ended);
+        if is_at_rest {
+            self.bury(core);
+        }
         if let Some(link) = link {
             self.end_links(endings, &link);
         }
     }
 
-    /// What only a connection that lives needs does not wait for the end of its tombstone.
-    fn bury(&self, core: &Core, owner: Option<Owner>) {
-        let Some(owner) = owner else { return };
-        let epitaph = Whose::Nobody(Some(Box::new(Epitaph::of(core, &owner))));
-        // What it was is dropped after the lock.
-        let _owner = std::mem::replace(&mut self.lock().whose, epitaph);
+    /// Lets a tombstone take its place.
+    fn bury(&self, core: &Core) {
+        if let Some((tombstone, until)) = Tombstone::of(core, self)
+            && core.registry.bury(self, tombstone)
+        {
+            core.heartbeat.bury(self.id, core.nanoseconds_until(until));
+        }
     }
 
     /// Asks the machine, and makes sure that it is asked again in time.
@@ -471,7 +430,7 @@ impl Record {
     fn raise_connected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.connections_connected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
-        if let Some(owner) = state.owner() {
+        if let Some(owner) = &state.owner {
             match owner.admission.connected(self.context(core, &owner.request)) {
                 Some(work) => self.call_back(Callback::Connected(work)),
                 None => self.callbacks.skip_connected(),
@@ -483,7 +442,7 @@ impl Record {
         core.counters.connections_reconnected.increment();
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
         let work = |owner: &Owner| owner.admission.reconnected(self.context(core, &owner.request));
-        if let Some(work) = state.owner().and_then(work) {
+        if let Some(work) = state.owner.as_ref().and_then(work) {
             self.call_back(Callback::Other(work));
         }
     }
@@ -493,7 +452,7 @@ impl Record {
         tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
         self.ended.end();
         let work = |owner: &Owner| owner.admission.disconnected(self.context(core, &owner.request), reason);
-        if let Some(work) = state.owner().and_then(work) {
+        if let Some(work) = state.owner.as_ref().and_then(work) {
             self.call_back(Callback::Other(work));
         }
         // The original keeps no tombstone: a client that comes back is a stranger that reconnects.

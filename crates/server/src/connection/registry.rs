@@ -10,7 +10,7 @@ use std::{
 
 use heliostat_proto::id::ConnectionId;
 
-use super::Record;
+use super::{Known, Record, Tombstone};
 
 /// Connections come and go on every core at once; a lock per shard keeps them out of each other's way.
 const SHARDS: usize = 64;
@@ -21,7 +21,7 @@ pub(crate) struct Registry {
     shards: Vec<Mutex<Records>>,
 }
 
-type Records = HashMap<ConnectionId, Arc<Record>, IdHash>;
+type Records = HashMap<ConnectionId, Known, IdHash>;
 
 /// How tables of connections find an id.
 pub(super) type IdHash = BuildHasherDefault<IdHasher>;
@@ -55,32 +55,54 @@ impl Default for Registry {
 }
 
 impl Registry {
-    pub(crate) fn find(&self, id: ConnectionId) -> Option<Arc<Record>> {
+    pub(crate) fn find(&self, id: ConnectionId) -> Option<Known> {
         self.with(id, |records| records.get(&id).cloned())
     }
 
-    pub(crate) fn find_or_create(
-        &self,
-        id: ConnectionId,
-        create: impl FnOnce() -> Arc<Record>,
-    ) -> Arc<Record> {
-        self.with(id, |records| records.entry(id).or_insert_with(create).clone())
+    pub(crate) fn find_or_create(&self, id: ConnectionId, create: impl FnOnce() -> Arc<Record>) -> Known {
+        self.with(id, |records| records.entry(id).or_insert_with(|| Known::Record(create())).clone())
     }
 
-    /// Forgets a record, but not a newer one that has taken its place. Says whether it was there.
-    pub(crate) fn remove(&self, record: &Arc<Record>) -> bool {
+    /// Forgets a record or its tombstone, but not a newer record that has taken its place. Says whether it was there.
+    pub(crate) fn remove(&self, record: &Record) -> bool {
+        self.remove_if(record.id, |known| known.is(record) || known.is_tombstone())
+    }
+
+    /// Forgets the tombstone of this id. Says whether there was one.
+    pub(crate) fn remove_tombstone(&self, id: ConnectionId) -> bool {
+        self.remove_if(id, Known::is_tombstone)
+    }
+
+    /// Puts a tombstone in the place of a record, unless something else is there. Says whether it did.
+    pub(super) fn bury(&self, record: &Record, tombstone: Tombstone) -> bool {
         self.with(record.id, |records| {
-            let is_it = records.get(&record.id).is_some_and(|found| Arc::ptr_eq(found, record));
-            is_it && records.remove(&record.id).is_some()
+            let known = records.get_mut(&record.id).filter(|known| known.is(record));
+            known.map(|known| *known = Known::Tombstone(Arc::new(tombstone))).is_some()
         })
     }
 
     /// Everyone at this moment. Takes one shard at a time.
-    pub(crate) fn all(&self) -> Vec<Arc<Record>> {
+    pub(crate) fn all(&self) -> Vec<(ConnectionId, Known)> {
+        self.collect(|(id, known)| Some((*id, known.clone())))
+    }
+
+    /// The same without tombstones.
+    pub(crate) fn records(&self) -> Vec<Arc<Record>> {
+        self.collect(|(_, known)| match known {
+            Known::Record(record) => Some(Arc::clone(record)),
+            Known::Tombstone(_) => None,
+        })
+    }
+
+    fn collect<T>(&self, look: impl Fn((&ConnectionId, &Known)) -> Option<T>) -> Vec<T> {
         let lock = |shard: &Mutex<Records>| -> Vec<_> {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+            shard.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(&look).collect()
         };
         self.shards.iter().flat_map(lock).collect()
+    }
+
+    fn remove_if(&self, id: ConnectionId, is_it: impl FnOnce(&Known) -> bool) -> bool {
+        self.with(id, |records| records.get(&id).is_some_and(is_it) && records.remove(&id).is_some())
     }
 
     fn with<T>(&self, id: ConnectionId, work: impl FnOnce(&mut Records) -> T) -> T {

@@ -4,7 +4,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use crate::server::Core;
@@ -51,6 +51,6 @@ impl Traffic {
     }
 
     pub(crate) fn heard_at(&self, core: &Core) -> Instant {
-        core.started + Duration::from_nanos(self.heard_at.load(Relaxed))
+        core.after_start(self.heard_at.load(Relaxed))
     }
 }

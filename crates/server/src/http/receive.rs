@@ -21,7 +21,7 @@ use super::{
 use crate::{
     application::Admission,
     begun::Begun,
-    connection::{Arrival, Outcome, Record},
+    connection::{Arrival, Farewell, Outcome, Record},
     protect::GroupsToken,
     server::{Core, Endpoint},
     transport::{
@@ -77,10 +77,10 @@ impl Receive<'_> {
             Err(CursorError::Foreign) => heliostat_bus::Start::Unknown,
             Err(error) => return Err(refusal(StatusCode::BAD_REQUEST, format!("messageId: {error}"))),
         };
-        let record = core.record(self.id);
-        if record.is_over() {
-            return Err(self.stop(&record, &framing));
-        }
+        let record = match core.record(self.id) {
+            Ok(record) => record,
+            Err(farewell) => return Err(self.stop(&farewell, &framing)),
+        };
         let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
         let seed = LinkSeed {
             connection: self.id,
@@ -101,7 +101,7 @@ impl Receive<'_> {
         let arrival = Arrival { seed, opening, endpoint: Arc::clone(&self.endpoint.path) };
         match record.open(core, arrival) {
             Some(link) => Ok(self.carry(link, opening, record)),
-            None => Err(self.stop(&record, &framing)),
+            None => Err(self.stop(&record.farewell(), &framing)),
         }
     }
 
@@ -167,15 +167,15 @@ impl Receive<'_> {
     }
 
     /// The connection is over and the client does not know: D-1.
-    fn stop(self, record: &Record, framing: &Framing) -> Answer {
+    fn stop(self, farewell: &Farewell, framing: &Framing) -> Answer {
         match (self.request.protocol_version.understands_stop(), self.kind) {
             (StopSignal::Refusal, _) => {
                 refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one")
             }
-            (StopSignal::Frame, TransportKind::WebSockets) => self.stop_socket(record, framing),
+            (StopSignal::Frame, TransportKind::WebSockets) => self.stop_socket(farewell, framing),
             (StopSignal::Frame, kind) => {
                 let pieces =
-                    framing.preamble().into_iter().chain([stop_response(self.core, record, framing)]);
+                    framing.preamble().into_iter().chain([stop_response(self.core, farewell, framing)]);
                 stream_answer(kind, self.callback.as_ref(), ResponseBody::pieces(pieces))
             }
         }
@@ -183,9 +183,9 @@ impl Receive<'_> {
 }
 
 impl Receive<'_> {
-    fn stop_socket(self, record: &Record, framing: &Framing) -> Answer {
+    fn stop_socket(self, farewell: &Farewell, framing: &Framing) -> Answer {
         let Some(upgrade) = self.upgrade else { return bare(StatusCode::BAD_REQUEST) };
-        let last = stop_response(self.core, record, framing);
+        let last = stop_response(self.core, farewell, framing);
         upgrade.switch(Passage::to_farewell(last, self.core.settings.max_incoming_message))
     }
 }

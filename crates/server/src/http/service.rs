@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     application::{Admission, Context as CallbackContext, Holder, Received, Refusal},
-    connection::{Outcome, Owner},
+    connection::{Known, Outcome, Owner},
     endpoint::Jsonp,
     protect::{ConnectionToken, ConnectionTokenError},
     server::{Endpoint, Server},
@@ -373,10 +373,9 @@ impl Visit<'_> {
         if core.stopping.is_cancelled() || core.refuses(token.id) {
             return shutting_down();
         }
-        let record = core.record(token.id);
-        if record.is_over() {
+        let Ok(record) = core.record(token.id) else {
             return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
-        }
+        };
         record.traffic.heard(core, core.now());
         let owner = Owner {
             admission: Arc::clone(&self.admission),
@@ -395,7 +394,7 @@ impl Visit<'_> {
     /// Spec 2.6: answered at once, whether anybody is there or not.
     fn abort(&self, token: &ConnectionToken) -> Answer {
         let core = &self.server.core;
-        if let Some(record) = core.registry.find(token.id) {
+        if let Some(record) = core.registry.find(token.id).and_then(Known::record) {
             record.handle(core, heliostat_proto::connection::Input::Aborted);
         }
         answer(StatusCode::OK, Some("text/plain"), ResponseBody::empty())
@@ -413,10 +412,9 @@ impl Visit<'_> {
                 "over WebSockets, send on the socket: this is not a WebSocket request",
             );
         }
-        let record = core.registry.find(token.id);
-        if record.as_ref().is_some_and(|record| record.is_over()) {
+        let Ok(record) = core.registry.find(token.id).map(Known::living).transpose() else {
             return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
-        }
+        };
         // Spec 2.4: a form field, except for JSONP, which has no form.
         let data = match (&self.callback, kind) {
             (Some(_), TransportKind::LongPolling) => {

@@ -108,7 +108,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        self.core.registry.all().iter().filter_map(|record| record.info(&self.core)).collect()
+        self.core.registry.all().iter().filter_map(|(id, known)| known.info(&self.core, *id)).collect()
     }
 
     /// One connection, if this server knows it.
@@ -123,7 +123,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connection(&self, id: ConnectionId) -> Option<ConnectionInfo> {
-        self.core.registry.find(id)?.info(&self.core)
+        self.core.registry.find(id)?.info(&self.core, id)
     }
 
     /// How many connections each user has on this server, without those that ended.

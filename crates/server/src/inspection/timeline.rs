@@ -121,8 +121,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn timeline(&self, id: ConnectionId) -> Option<Timeline> {
-        let record = self.core.registry.find(id)?;
-        let (began, forgotten, events) = record.history();
+        let (began, forgotten, events) = self.core.registry.find(id)?.history(&self.core);
         let began = self.core.clock.time_of_day(began);
         let events = events.iter().map(|event| TimelineEvent::new(began, event)).collect();
         Some(Timeline { connection: id, began, forgotten, events })

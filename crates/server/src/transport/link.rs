@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     application::{Admission, Context},
-    connection::Record,
+    connection::{Farewell, Record},
     http::{host::PollAnswer, request::Request},
     lost::{LossCause, LostCount},
     server::Core,
@@ -395,7 +395,7 @@ impl Link {
     fn last_word(&self, reader: &mut Reader, ending: Ending) -> Option<Bytes> {
         match (self.kind, ending) {
             (_, Ending::Disconnected) => {
-                Some(reader.last(&self.core, LastWord::Stop(self.record.farewell())))
+                Some(reader.last(&self.core, LastWord::Stop(self.record.farewell().as_str())))
             }
             (TransportKind::LongPolling, Ending::ShuttingDown) => {
                 Some(reader.last(&self.core, LastWord::Reconnect))
@@ -451,11 +451,11 @@ impl Link {
     }
 
     pub(crate) fn written_at(&self) -> Instant {
-        self.core.started + Duration::from_nanos(self.written_at.load(Ordering::Relaxed))
+        self.core.after_start(self.written_at.load(Ordering::Relaxed))
     }
 
     pub(crate) fn heard_at(&self) -> Instant {
-        self.core.started + Duration::from_nanos(self.heard_at.load(Ordering::Relaxed))
+        self.core.after_start(self.heard_at.load(Ordering::Relaxed))
     }
 
     /// The transport connection is over; `input` says how. Whatever comes first counts.
@@ -497,9 +497,9 @@ fn join(first: &mut Option<Bytes>, joined: &mut BytesMut, bytes: Bytes) {
 }
 
 /// The response that makes a client of any generation that can be told stop (D-1).
-pub(crate) fn stop_response(core: &Core, record: &Record, framing: &Framing) -> Bytes {
+pub(crate) fn stop_response(core: &Core, farewell: &Farewell, framing: &Framing) -> Bytes {
     let cursor = core.bus.cursor(core.bus.head()).to_string();
     let mut json = Vec::new();
-    encode_response(&mut json, &ResponseHead::new(&cursor).stop(record.farewell()), std::iter::empty());
+    encode_response(&mut json, &ResponseHead::new(&cursor).stop(farewell.as_str()), std::iter::empty());
     framing.framed(&json)
 }

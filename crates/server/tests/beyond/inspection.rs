@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use heliostat::{ConnectionId, ConnectionInfo, ConnectionState, Reason, TransportKind, UserId};
+use heliostat::{ConnectionId, ConnectionInfo, ConnectionState, Reason, TransportKind, UserId, What};
 
 use crate::{
     actor::{ACT, stage},
@@ -109,6 +109,34 @@ async fn users_and_groups_are_counted_and_those_who_are_over_are_not() {
     assert_eq!(site.server.connections_by_user()[&user("ann")], 1);
     assert_eq!(site.server.connections().len(), 3, "a tombstone can be looked at");
     assert_eq!(site.server.connections_by_group().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_after_its_end_a_connection_still_shows_what_it_was() {
+    for kind in ALL {
+        let (site, _) = stage();
+        let mut channel = Session::of_user(&site, ACT, kind, "ann").await.begin().await;
+        channel.change_groups("join lobby").await;
+        let session = channel.session.clone();
+        let before = info(&site, &session);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(site.server.disconnect_because(id(&session), "the lobby was closed"), "{kind}");
+        drop(channel.vanish());
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        let over = info(&site, &session);
+        assert_eq!(over.state, ConnectionState::Ended { reason: Reason::DisconnectedByServer }, "{kind}");
+        assert!(over.groups.len() == 1 && over.groups[0].ends_with("lobby"), "{kind}: {:?}", over.groups);
+        assert!(over.bytes_written >= before.bytes_written && over.bytes_read == before.bytes_read, "{kind}");
+        assert!(over.last_written >= before.last_written && over.last_heard >= before.last_heard, "{kind}");
+        let same = |info: &ConnectionInfo| {
+            (info.transport, info.protocol_version, info.endpoint.clone(), info.user.clone(), info.since)
+        };
+        assert_eq!(same(&over), same(&before), "{kind}");
+        let timeline = site.server.timeline(id(&session)).unwrap();
+        assert_eq!((timeline.began, timeline.forgotten), (over.since, 0), "{kind}");
+        assert!(timeline.events.iter().any(|event| event.what == What::Disconnected), "{kind}");
+        assert_eq!(site.server.connections(), [over], "{kind}: looking changes nothing");
+    }
 }
 
 #[tokio::test(start_paused = true)]
