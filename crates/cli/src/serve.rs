@@ -68,7 +68,6 @@ async fn drain(server: &Server, deadline: Duration, signals: &mut StopSignals) {
     if deadline.is_zero() {
         return;
     }
-    tracing::info!(?deadline, "emptying: clients are asked to reconnect, new ones are refused");
     tokio::select! {
         left = server.drain(Drain { deadline, ..Drain::default() }) => tracing::info!(left, "emptied"),
         signal = signals.next() => tracing::warn!(signal, "not waiting for clients to move, because it was asked again"),

@@ -65,9 +65,13 @@ impl Server {
     /// ```
     pub async fn drain(&self, drain: Drain) -> usize {
         self.core.draining.cancel();
-        tracing::info!(target: trace::HEARTBEAT, ?drain, "emptying: clients are asked to reconnect");
+        let Drain { connections, every, deadline } = drain;
+        tracing::info!(
+            target: trace::HEARTBEAT, connections, ?every, ?deadline,
+            "emptying: clients are asked to reconnect, new ones are refused"
+        );
         let emptied = self.empty(&drain);
-        if tokio::time::timeout(drain.deadline, emptied).await.is_ok() {
+        if tokio::time::timeout(deadline, emptied).await.is_ok() {
             return 0;
         }
         let left =
