@@ -13,7 +13,7 @@ use std::{
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Header lines are looked at up to here, in bytes; the ones that matter are short.
+/// Header lines are looked at up to here, in bytes; the ones that matter are shorter.
 const LOOK_AT: usize = 64;
 
 /// So many bytes of a request line are looked at together.
@@ -79,7 +79,7 @@ enum After {
 struct Scanner {
     place: Place,
     after: After,
-    /// The beginning of a header line that came in pieces.
+    /// The beginning of a header line that came in pieces, and one byte more than is looked at if it is longer.
     line: Vec<u8>,
 }
 
@@ -145,7 +145,7 @@ impl Scanner {
     }
 
     fn keep(&mut self, bytes: &[u8]) {
-        let room = LOOK_AT.saturating_sub(self.line.len());
+        let room = (LOOK_AT + 1).saturating_sub(self.line.len());
         self.line.extend(bytes.iter().take(room));
     }
 
@@ -159,6 +159,7 @@ impl Scanner {
     }
 
     fn end_line(&mut self, line: &[u8]) {
+        let is_short = line.len() <= LOOK_AT;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
             match self.after {
@@ -175,7 +176,9 @@ impl Scanner {
         let mut parts = line.splitn(2, |&byte| byte == b':');
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else { return };
         if name.eq_ignore_ascii_case(b"content-length") && self.after != After::Beyond {
-            let length = std::str::from_utf8(value).ok().and_then(|value| value.trim().parse().ok());
+            // The beginning of a length would be another length.
+            let value = std::str::from_utf8(value).ok().filter(|_| is_short);
+            let length = value.and_then(|value| value.trim().parse().ok());
             self.after = length.map_or(After::Beyond, After::Body);
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") || name.eq_ignore_ascii_case(b"upgrade") {
             self.after = After::Beyond;
@@ -342,6 +345,14 @@ mod tests {
         let second = "GET /?a=\"b\" HTTP/1.1\r\n\r\n";
         let both = format!("{first}{second}");
         assert_eq!(through(both.as_bytes(), 5).await, format!("{first}GET /?a=%22b%22 HTTP/1.1\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn a_length_that_is_too_long_to_be_looked_at_is_not_taken_for_its_beginning() {
+        let request = format!("POST /send HTTP/1.1\r\nContent-Length: {:0>60}\r\n\r\n{{\"a\":1}}", 7);
+        for buffer in 1..100 {
+            assert_eq!(through(request.as_bytes(), buffer).await, request, "buffer of {buffer}");
+        }
     }
 
     #[tokio::test]
