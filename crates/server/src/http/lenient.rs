@@ -59,6 +59,8 @@ impl<S> LenientStream<S> {
 /// Where in the conversation the next byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
+    /// Before a request line, where empty lines may stand.
+    Between,
     RequestLine,
     /// At the start of a header line or within it.
     Header,
@@ -85,7 +87,7 @@ struct Scanner {
 
 impl Scanner {
     const fn new() -> Self {
-        Self { place: Place::RequestLine, after: After::Body(0), line: Vec::new() }
+        Self { place: Place::Between, after: After::Body(0), line: Vec::new() }
     }
 
     /// Looks at the next bytes; gives their escaped form where they need one.
@@ -95,6 +97,7 @@ impl Scanner {
         while !left.is_empty() {
             // As they are, and then perhaps one that is escaped.
             let (plain, replaced) = match self.place {
+                Place::Between => (self.see_empty_lines(left), None),
                 Place::RequestLine => self.see_request_line(left),
                 Place::Header => (self.see_header(left), None),
                 Place::Body(length) => (self.see_body(length, left.len()), None),
@@ -111,6 +114,15 @@ impl Scanner {
             left = left.get(plain + usize::from(replaced.is_some())..).unwrap_or_default();
         }
         escaped
+    }
+
+    /// RFC 9112, 2.2: a server ignores an empty line before a request line. Old browsers send one behind a body.
+    fn see_empty_lines(&mut self, bytes: &[u8]) -> usize {
+        let count = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        if count < bytes.len() {
+            self.place = Place::RequestLine;
+        }
+        count
     }
 
     /// Up to the line's end, or to a byte that needs another form.
@@ -186,7 +198,7 @@ impl Scanner {
     }
 
     fn begin(&mut self) {
-        self.place = Place::RequestLine;
+        self.place = Place::Between;
         self.after = After::Body(0);
     }
 }
@@ -345,6 +357,15 @@ mod tests {
         let second = "GET /?a=\"b\" HTTP/1.1\r\n\r\n";
         let both = format!("{first}{second}");
         assert_eq!(through(both.as_bytes(), 5).await, format!("{first}GET /?a=%22b%22 HTTP/1.1\r\n\r\n"));
+    }
+
+    #[tokio::test]
+    async fn an_empty_line_before_a_request_line_is_not_taken_for_it() {
+        let text = "\r\nPOST /?{ HTTP/1.1\r\nContent-Length: 3\r\n\r\na=\"\r\n\nGET /?} HTTP/1.1\r\n\r\n";
+        let expected = text.replace('{', "%7B").replace('}', "%7D");
+        for buffer in 1..100 {
+            assert_eq!(through(text.as_bytes(), buffer).await, expected, "buffer of {buffer}");
+        }
     }
 
     #[tokio::test]
