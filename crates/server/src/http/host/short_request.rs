@@ -124,8 +124,14 @@ impl Traits {
                         return None;
                     }
                 }
-                10 if name.eq_ignore_ascii_case("connection") && lists_close(value) => {
-                    traits.last = Last::Yes;
+                10 if name.eq_ignore_ascii_case("connection") => {
+                    // The library looks for nothing in such a list.
+                    if !value.is_ascii() {
+                        return None;
+                    }
+                    if lists_close(value) {
+                        traits.last = Last::Yes;
+                    }
                 }
                 _ => {}
             }
@@ -208,6 +214,7 @@ mod tests {
             "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
             "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n",
             "GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: \u{e9}, close\r\n\r\n",
             "GET / HTTP/1.1\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\na=b",
             "GET / HTTP/1.1\r\nHost : x\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
