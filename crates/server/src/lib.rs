@@ -38,6 +38,9 @@ mod drain;
 mod encoded;
 mod endpoint;
 mod failure;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod groups;
 mod http;
 mod hub;

@@ -9,7 +9,7 @@ pub(crate) mod lenient;
 mod negotiate;
 pub(crate) mod receive;
 pub(crate) mod scripts;
-mod upgrade;
+pub(crate) mod upgrade;
 
 pub(crate) mod request;
 pub(crate) mod service;

@@ -19,7 +19,7 @@ const MOST_IN_CONTROL: usize = 125;
 
 /// The messages of one client, put together.
 #[derive(Debug)]
-pub(super) struct Incoming {
+pub(crate) struct Incoming {
     /// The fragments of a message that is not complete; `None` between messages.
     fragments: Option<Vec<u8>>,
     max_message: usize,
@@ -27,7 +27,7 @@ pub(super) struct Incoming {
 
 /// What one frame turned out to be.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Arrived<'a> {
+pub(crate) enum Arrived<'a> {
     Message(Cow<'a, str>),
     /// A part of a message.
     Fragment,
@@ -39,9 +39,9 @@ pub(super) enum Arrived<'a> {
 
 /// The client broke the protocol: what it is told (RFC 6455, 7.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Violation {
-    pub(super) code: u16,
-    pub(super) reason: &'static str,
+pub(crate) struct Violation {
+    pub(crate) code: u16,
+    pub(crate) reason: &'static str,
 }
 
 const fn protocol(reason: &'static str) -> Violation {
@@ -80,7 +80,7 @@ struct Head {
 
 impl Incoming {
     /// Messages longer than `max_message` bytes are refused.
-    pub(super) const fn new(max_message: Option<usize>) -> Self {
+    pub(crate) const fn new(max_message: Option<usize>) -> Self {
         let max_message = match max_message {
             Some(max) => max,
             None => usize::MAX,
@@ -89,7 +89,7 @@ impl Incoming {
     }
 
     /// The first frame in `bytes` and how many of them it takes; `None` if it is not all there.
-    pub(super) fn take<'a>(
+    pub(crate) fn take<'a>(
         &mut self,
         bytes: &'a mut [u8],
     ) -> Result<Option<(Arrived<'a>, usize)>, Violation> {
@@ -200,16 +200,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::*;
-
-    /// What came out, without borrows.
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Seen {
-        Text(String),
-        Ping(Vec<u8>),
-        Pong,
-        Close(Option<u16>),
-        Refused(u16),
-    }
+    use crate::fuzzing::{Frame as Seen, read_frames as read};
 
     const MASK: [u8; 4] = [0x11, 0x22, 0x33, 0x44];
 
@@ -231,38 +222,8 @@ mod tests {
         frame
     }
 
-    /// Reads pieces as a socket brings them, until the first refusal.
-    fn read<'a>(incoming: &mut Incoming, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Seen> {
-        let (mut seen, mut buffer) = (Vec::new(), Vec::new());
-        for piece in pieces {
-            buffer.extend_from_slice(piece);
-            loop {
-                let size = match incoming.take(&mut buffer) {
-                    Ok(None) => break,
-                    Ok(Some((arrived, size))) => {
-                        seen.extend(match arrived {
-                            Arrived::Message(text) => Some(Seen::Text(text.into_owned())),
-                            Arrived::Fragment => None,
-                            Arrived::Ping(payload) => Some(Seen::Ping(payload.to_vec())),
-                            Arrived::Pong => Some(Seen::Pong),
-                            Arrived::Close(code) => Some(Seen::Close(code)),
-                        });
-                        size
-                    }
-                    Err(violation) => {
-                        assert!(violation.reason.len() <= MOST_IN_CONTROL - 2);
-                        seen.push(Seen::Refused(violation.code));
-                        return seen;
-                    }
-                };
-                buffer.drain(..size);
-            }
-        }
-        seen
-    }
-
     fn read_all(bytes: &[u8]) -> Vec<Seen> {
-        read(&mut Incoming::new(Some(100_000)), [bytes])
+        read(Some(100_000), [bytes])
     }
 
     #[test]
@@ -336,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_refused_as_soon_as_its_head_shows_that_it_must_be() {
-        let small = |bytes: &[u8]| read(&mut Incoming::new(Some(10)), [bytes]);
+        let small = |bytes: &[u8]| read(Some(10), [bytes]);
         assert_eq!(small(&[0x81, 0x80 | 11]), [Seen::Refused(1009)]);
         assert_eq!(
             small(&[0x81, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
@@ -347,7 +308,7 @@ mod tests {
         assert_eq!(small(&frame(0x81, b"1234567890")), [Seen::Text("1234567890".into())]);
         assert_eq!(small(&frame(0x89, b"12345678901")), [Seen::Ping(b"12345678901".to_vec())]);
         assert_eq!(
-            read(&mut Incoming::new(None), [&[0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0][..]]),
+            read(None, [&[0x81, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0][..]]),
             [],
             "without a limit it is waited for"
         );
@@ -379,20 +340,20 @@ mod tests {
         #[test]
         fn any_fragments_and_any_cuts_give_the_same_messages(messages in vec(message(), 0..6), cut in 1usize..9) {
             let bytes: Vec<u8> = messages.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
-            let seen = read(&mut Incoming::new(Some(1000)), bytes.chunks(cut));
+            let seen = read(Some(1000), bytes.chunks(cut));
             let texts: Vec<_> = seen.iter().filter_map(|seen| match seen {
                 Seen::Text(text) => Some(text.clone()),
                 Seen::Ping(_) | Seen::Pong | Seen::Close(_) | Seen::Refused(_) => None,
             }).collect();
             prop_assert_eq!(texts, messages.iter().map(|(text, _)| text.clone()).collect::<Vec<_>>());
-            prop_assert_eq!(seen, read(&mut Incoming::new(Some(1000)), [&bytes[..]]));
+            prop_assert_eq!(seen, read(Some(1000), [&bytes[..]]));
         }
 
         /// No bytes make the reader panic, and cutting them differently changes nothing.
         #[test]
         fn any_bytes_are_read_the_same_however_they_are_cut(bytes in vec(any::<u8>(), 0..200), cut in 1usize..20) {
-            let whole = read(&mut Incoming::new(Some(50)), [&bytes[..]]);
-            prop_assert_eq!(whole, read(&mut Incoming::new(Some(50)), bytes.chunks(cut)));
+            let whole = read(Some(50), [&bytes[..]]);
+            prop_assert_eq!(whole, read(Some(50), bytes.chunks(cut)));
         }
 
         #[test]

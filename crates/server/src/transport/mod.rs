@@ -9,7 +9,7 @@ mod delivery;
 pub(crate) mod doorbell;
 mod framing;
 pub(crate) mod handover;
-mod incoming;
+pub(crate) mod incoming;
 mod io;
 pub(crate) mod link;
 mod now;

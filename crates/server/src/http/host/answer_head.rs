@@ -34,7 +34,7 @@ pub(super) enum Length {
 
 /// Whether another answer can follow on this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Last {
+pub(crate) enum Last {
     Yes,
     No,
 }

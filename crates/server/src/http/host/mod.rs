@@ -9,12 +9,12 @@
 //! carries the stream or the WebSocket.
 
 mod alarm;
-mod answer_head;
+pub(crate) mod answer_head;
 mod conversation;
 pub(crate) mod library;
 mod poll_answer;
 mod request_body;
-mod short_request;
+pub(crate) mod short_request;
 mod wire;
 
 use std::{

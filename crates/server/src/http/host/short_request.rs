@@ -18,7 +18,7 @@ const MOST_HEADERS: usize = 64;
 
 /// What the first bytes of a conversation are.
 #[derive(Debug)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// A request, and how many bytes it takes.
     Whole(Box<ShortRequest>, usize),
     /// It goes on with bytes that have not come.
@@ -29,14 +29,14 @@ pub(super) enum Seen {
 
 /// A request and what follows from it for its connection.
 #[derive(Debug)]
-pub(super) struct ShortRequest {
-    pub(super) request: Request<RequestBody>,
+pub(crate) struct ShortRequest {
+    pub(crate) request: Request<RequestBody>,
     /// Whether the client asked for the end.
-    pub(super) last: Last,
+    pub(crate) last: Last,
 }
 
 /// Looks at all that has come and is not answered. A head of more than `most_in_head` bytes is the library's to refuse.
-pub(super) fn see(text: &Bytes, most_in_head: usize) -> Seen {
+pub(crate) fn see(text: &Bytes, most_in_head: usize) -> Seen {
     let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut head = httparse::Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut head, text, &mut headers);

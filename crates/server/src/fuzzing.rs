@@ -1,0 +1,130 @@
+//! What the fuzz targets may see of the insides: the readers of what clients send, and nothing that they keep.
+//!
+//! It is built for `fuzz/` (which is compiled with `--cfg fuzzing`) and for unit tests, so that the usual checks see it too. It is no part of
+//! this crate's interface.
+
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use http::Request;
+use http_body::Body;
+
+use crate::{
+    ResponseBody,
+    http::{
+        host::{
+            answer_head::Last,
+            short_request::{Seen, see},
+        },
+        upgrade::TakesSockets,
+    },
+    transport::incoming::{Arrived, Incoming},
+};
+
+/// RFC 6455, 5.5: a control frame carries 125 bytes at most, of which the status takes two.
+const MOST_IN_REASON: usize = 123;
+
+/// What a frame, or the last one of a message, turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A message, put together.
+    Text(String),
+    /// With its payload.
+    Ping(Vec<u8>),
+    /// Whatever it carries.
+    Pong,
+    /// With its status, if it has one.
+    Close(Option<u16>),
+    /// The client broke the protocol, and is told so by this status. Nothing is read behind it.
+    Refused(u16),
+}
+
+/// Reads pieces as a WebSocket brings them, until the first refusal.
+pub fn read_frames<'a>(max_message: Option<usize>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Frame> {
+    let (mut incoming, mut buffer, mut frames) = (Incoming::new(max_message), Vec::new(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            let size = match incoming.take(&mut buffer) {
+                Ok(None) => break,
+                Ok(Some((arrived, size))) => {
+                    frames.extend(frame(arrived));
+                    size
+                }
+                Err(violation) => {
+                    assert!(violation.reason.len() <= MOST_IN_REASON, "the client could not be told");
+                    frames.push(Frame::Refused(violation.code));
+                    return frames;
+                }
+            };
+            buffer.drain(..size);
+        }
+    }
+    frames
+}
+
+fn frame(arrived: Arrived<'_>) -> Option<Frame> {
+    match arrived {
+        Arrived::Message(text) => Some(Frame::Text(text.into_owned())),
+        Arrived::Fragment => None,
+        Arrived::Ping(payload) => Some(Frame::Ping(payload.to_vec())),
+        Arrived::Pong => Some(Frame::Pong),
+        Arrived::Close(status) => Some(Frame::Close(status)),
+    }
+}
+
+/// What the first bytes of an HTTP conversation are.
+#[derive(Debug)]
+pub enum Beginning {
+    /// A request that is read by ourselves.
+    Whole(Box<ShortRequest>),
+    /// It goes on with bytes that have not come.
+    Part,
+    /// The library's.
+    Unusual,
+}
+
+/// A request and what follows from it.
+#[derive(Debug)]
+pub struct ShortRequest {
+    /// With all of its body.
+    pub request: Request<Bytes>,
+    /// How many bytes it takes.
+    pub size: usize,
+    /// The client wants no answer after this one.
+    pub is_last: bool,
+    /// The client asks for a WebSocket.
+    pub upgrades: bool,
+}
+
+/// Looks at the first bytes of an HTTP conversation.
+#[must_use]
+pub fn read_short_request(bytes: &[u8], most_in_head: usize) -> Beginning {
+    match see(&Bytes::copy_from_slice(bytes), most_in_head) {
+        Seen::Whole(short, size) => {
+            let request = short.request.map(all);
+            let upgrades = request.extensions().get::<TakesSockets>().is_some();
+            let is_last = short.last == Last::Yes;
+            Beginning::Whole(Box::new(ShortRequest { request, size, is_last, upgrades }))
+        }
+        Seen::Part => Beginning::Part,
+        Seen::Unusual => Beginning::Unusual,
+    }
+}
+
+/// A body that is there already. One that is not is empty here, and so not what was sent.
+fn all(body: impl Body<Data = Bytes>) -> Bytes {
+    match pin!(body).poll_frame(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+        Poll::Ready(Some(Err(_)) | None) | Poll::Pending => Bytes::new(),
+    }
+}
+
+/// The body of an answer, for services that a [host](crate::Http1) is tried with.
+#[must_use]
+pub fn answer_body(bytes: Vec<u8>) -> ResponseBody {
+    ResponseBody::whole(bytes)
+}
