@@ -27,6 +27,6 @@ use std::sync;
 
 pub(crate) use delivery::{AtRest, GroupsRead, Reader};
 pub(crate) use framing::{Framing, LAST_CHUNK, chunk};
-pub(crate) use io::{TakenOver, write_now};
+pub(crate) use io::{TakenOver, try_write, write_now};
 pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};
 pub(crate) use now::Now;

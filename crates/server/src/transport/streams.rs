@@ -25,7 +25,7 @@ use super::{
     doorbell::Doorbell,
     framing::LAST_CHUNK,
     handover::Chunking,
-    io::write_now,
+    io::{try_write, write_now},
     link::{Carrier, Due, End, More},
 };
 use crate::http::host::Streaming;
@@ -139,7 +139,7 @@ impl Stream {
 
     /// Hands over as much as the kernel takes now.
     fn write(&self, bytes: &mut impl Buf) -> Result<(), Broken> {
-        write_now(bytes, |bytes| self.socket.try_write(bytes)).map_err(|_| Broken)
+        write_now(bytes, |bytes| try_write(&self.socket, bytes)).map_err(|_| Broken)
     }
 
     /// The stream's own task: notices that the client is gone, and finishes writing what the kernel could not take.

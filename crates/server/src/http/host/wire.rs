@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::answer_head::{AnswerHead, Last};
-use crate::transport::{read_buffer, write_now};
+use crate::transport::{read_buffer, try_write, write_now};
 
 /// Longer requests are left to the library, in bytes. As much as is read at once.
 pub(super) const MOST_IN_REQUEST: usize = read_buffer::SIZE;
@@ -104,7 +104,7 @@ impl Wire {
     /// Says as much as the kernel takes now, and keeps the rest.
     pub(super) fn say(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         if self.unsent.is_empty() {
-            write_now(&mut bytes, |bytes| self.socket.try_write(bytes))?;
+            write_now(&mut bytes, |bytes| try_write(&self.socket, bytes))?;
         }
         self.unsent.extend_from_slice(bytes);
         Ok(())
@@ -114,7 +114,7 @@ impl Wire {
     pub(super) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unsent.is_empty() {
             ready!(self.socket.poll_write_ready(context))?;
-            write_now(&mut self.unsent, |bytes| self.socket.try_write(bytes))?;
+            write_now(&mut self.unsent, |bytes| try_write(&self.socket, bytes))?;
         }
         Poll::Ready(Ok(()))
     }
