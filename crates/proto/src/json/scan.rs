@@ -106,13 +106,6 @@ impl<'a> Scan<'a> {
         Some(*letter)
     }
 
-    /// Takes the name of a member and the colon behind it.
-    fn key(&mut self) -> Option<Content> {
-        let key = self.string()?;
-        self.expect(b':')?;
-        Some(key)
-    }
-
     /// Takes a number.
     pub(crate) fn number(&mut self) -> Option<Place> {
         let first = self.peek()?;
@@ -174,10 +167,11 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// In an object, each value has its name before it.
+    /// In an object, each value has its name before it, and a colon.
     fn member_begins(&mut self, open: &Open) -> Option<()> {
         if open.is_object() {
-            self.key()?;
+            self.string()?;
+            self.expect(b':')?;
         }
         Some(())
     }

@@ -27,12 +27,13 @@ pub(super) fn read(message: &str) -> Option<HubInvocation> {
     if !scan.is_over() {
         return None;
     }
+    let text = Text(message.to_owned());
     let state = match members.state {
         None => Map::new(),
-        Some(place) => state_of(message.get(place.start..place.end)?).ok()?,
+        Some(place) => state_of(text.at(place)).ok()?,
     };
     Some(HubInvocation {
-        text: Text(message.to_owned()),
+        text,
         hub: members.hub?,
         method: members.method?,
         arguments: members.arguments.unwrap_or_else(|| Ok(SmallVec::new())),
