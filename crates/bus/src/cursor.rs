@@ -8,7 +8,6 @@
 //! no escaping in JSON, in a query string or in a form.
 
 use std::fmt;
-use std::io::Write as _;
 use std::str::FromStr;
 
 use crate::Position;
@@ -115,20 +114,6 @@ impl Cursor {
             }
             Some(_) | None => Ok(Start::Unknown),
         }
-    }
-
-    /// Appends the text form, allocating nothing if `out` has room for [`MAX_LEN`](Self::MAX_LEN) bytes.
-    ///
-    /// ```
-    /// use heliostat_bus::{Cursor, Epoch, Position};
-    ///
-    /// let mut frame = b"{\"C\":\"".to_vec();
-    /// Cursor { epoch: Epoch::new(0x7E), position: Position::new(255) }.write_to(&mut frame);
-    /// assert_eq!(frame, b"{\"C\":\"d-7E-FF");
-    /// ```
-    pub fn write_to(&self, out: &mut Vec<u8>) {
-        // Writing to a vector cannot fail.
-        let _ = write!(out, "{self}");
     }
 }
 
@@ -254,11 +239,8 @@ mod tests {
         #[test]
         fn cp_106_every_cursor_survives_text_and_needs_no_escape_in_a_url(epoch in 1_u32.., position: u64) {
             let cursor = cursor(epoch, position);
-            let mut bytes = Vec::new();
-            cursor.write_to(&mut bytes);
-            let text = String::from_utf8(bytes).unwrap();
-            prop_assert!(text.len() <= 27 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
-            prop_assert_eq!(&text, &cursor.to_string());
+            let text = cursor.to_string();
+            prop_assert!(text.len() <= Cursor::MAX_LEN && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
             prop_assert_eq!(Cursor::parse(&text), Ok(cursor));
         }
 
