@@ -148,7 +148,8 @@ impl Carrier {
                 kept.drain(..used);
                 self.kept = kept;
             }
-            if used > 0 {
+            // Who is to wait for `connected` from here on has not asked yet when that will be.
+            if used > 0 || self.connecting.is_some() {
                 return Heard::Something;
             }
         }

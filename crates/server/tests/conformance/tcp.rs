@@ -105,6 +105,22 @@ async fn cp_133_frames_that_follow_the_upgrade_at_once_are_not_lost_over_tcp() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn cp_133_a_frame_that_comes_with_the_upgrade_waits_for_connected_and_no_longer_over_tcp() {
+    for host in HOSTS {
+        let (site, log) = stage_at(host).await;
+        // A client that has no start: `connected` runs as soon as it connects.
+        let session = Session::of_version(&site, ACT, TransportKind::WebSockets, Some("1.3")).await;
+        let slow = session.with("on-connected", "slow hello");
+        let mut line = site.dial().await;
+        let mut bytes = slow.receive("connect").for_a_web_socket().to_bytes();
+        bytes.extend_from_slice(b"\x81\x8A\0\0\0\0note early");
+        line.write_all(&bytes).await.unwrap();
+        log.wait("received - note early").await;
+        assert_eq!(log.lines(), ["connecting -", "connected -", "received - note early"], "{host:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_head_of_a_web_socket_and_its_first_frame_come_in_one_piece_over_tcp() {
     let (site, _) = stage().await;
