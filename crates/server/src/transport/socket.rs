@@ -26,7 +26,7 @@ use super::{
 };
 
 /// Results of calls that may wait for a client that does not read them, in bytes. Beyond it, its next calls are not read either.
-const MOST_WAITING: usize = 64 * 1024;
+pub(super) const MOST_WAITING: usize = 64 * 1024;
 /// Calls of one connection that may run at once. Beyond it the socket is not read: the client is slowed down, nobody else.
 const MAX_CONCURRENT_CALLS: usize = 128;
 /// An empty ping: every client answers by itself, and no application hears of it.
@@ -213,6 +213,10 @@ impl Socket {
     fn write_next(&self, out: &mut Out, link: &Link, now: &Now<'_>) -> More {
         // Before the log is looked at: what a call has published stands in it when its result is here.
         let mut replies = std::mem::take(&mut *self.lock_replies());
+        if replies.len() > MOST_WAITING {
+            // Perhaps the task has just seen them, and the client is not read for it.
+            link.wake();
+        }
         let due = link.due();
         let more = due.more;
         if more == More::Yes && !replies.is_empty() {

@@ -6,6 +6,9 @@
 //!
 //! There are many of these tasks and most of them wait, so this one is a future written by hand, and holds no buffer while it does.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     pin::Pin,
     sync::Arc,

@@ -1,0 +1,140 @@
+//! A WebSocket's task in single steps: who wakes it, and what it does then.
+
+use std::{
+    collections::BTreeSet,
+    net::TcpStream as Tcp,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    pin::pin,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    task::{Wake, Waker},
+};
+
+use bytes::BytesMut;
+use heliostat_bus::{Start, TopicName};
+use heliostat_proto::{
+    connection::Opening,
+    id::ConnectionId,
+    name::{HubName, UserId},
+    parameters::Parameters,
+    protocol_version::ProtocolVersion,
+    transport_kind::TransportKind,
+};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use super::{super::socket::MOST_WAITING, *};
+use crate::{
+    application::{Admission, Context as CallbackContext, Handling},
+    connection::Arrival,
+    http::{headers::Headers, request::Request},
+    server::Server,
+    transport::{Framing, GroupsRead, Initializes, LinkSeed},
+};
+
+/// Counts what it hears.
+#[derive(Debug, Default)]
+struct Listener(AtomicUsize);
+
+impl Admission for Listener {
+    fn hears(&self, _: &HubName) -> bool {
+        true
+    }
+
+    fn topics(&self, _: Option<&UserId>) -> Vec<TopicName> {
+        Vec::new()
+    }
+
+    fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
+        groups
+    }
+
+    fn connected(&self, _: CallbackContext) -> Option<Handling> {
+        None
+    }
+
+    fn reconnected(&self, _: CallbackContext) -> Option<Handling> {
+        None
+    }
+
+    fn disconnected(&self, _: CallbackContext, _: heliostat_proto::connection::Reason) -> Option<Handling> {
+        None
+    }
+
+    fn received(&self, _: CallbackContext, _: &str) -> Begun<Received> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Begun::Done(Received::Nothing)
+    }
+}
+
+/// Whether a task was woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn link(listener: &Arc<Listener>) -> Arc<Link> {
+    let core = Server::builder().build().unwrap().core;
+    let record = core.record(ConnectionId::from_random([7; 16])).unwrap();
+    let request = Request {
+        method: http::Method::GET,
+        path: "/signalr/connect".into(),
+        headers: Headers::default(),
+        extensions: http::Extensions::new(),
+        query: Parameters::from_query(""),
+        form: Parameters::from_query(""),
+        transport: Some(TransportKind::WebSockets),
+        protocol_version: ProtocolVersion::parse("2.1").unwrap(),
+    };
+    let seed = LinkSeed {
+        connection: record.id,
+        kind: TransportKind::WebSockets,
+        framing: Framing::WebSocket,
+        admission: Arc::clone(listener) as Arc<dyn Admission>,
+        request: Arc::new(request),
+        topics: vec![record.topic.clone()],
+        groups: GroupsRead { prefix: "", names: BTreeSet::new() },
+        initializes: Initializes::No,
+        start: Start::Now,
+        came_at: core.now(),
+    };
+    let arrival = Arrival { seed, opening: Opening::ConnectDelayed, endpoint: "/signalr".into() };
+    record.open(&core, arrival).unwrap()
+}
+
+fn pair() -> (TcpStream, TcpStream) {
+    let tcp = |socket: UnixStream| {
+        socket.set_nonblocking(true).unwrap();
+        TcpStream::from_std(Tcp::from(OwnedFd::from(socket))).unwrap()
+    };
+    let (client, server) = UnixStream::pair().unwrap();
+    (tcp(client), tcp(server))
+}
+
+#[tokio::test]
+async fn a_client_that_was_not_read_because_of_its_results_is_read_when_they_are_written() {
+    let listener = Arc::new(Listener::default());
+    let link = link(&listener);
+    let (mut client, socket) = pair();
+    let mut carrier =
+        pin!(carry(Arc::clone(&link), TakenOver::new(socket, Vec::new(), BytesMut::new()), None));
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    let mut poll = || carrier.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
+    assert!(poll());
+    // A call has ended on another thread, which is about to write its result.
+    link.socket.reply(&vec![b'1'; MOST_WAITING]);
+    client.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(poll());
+    assert_eq!(listener.0.load(Ordering::Relaxed), 0, "too much is waiting for the client to hear it");
+    flag.0.store(false, Ordering::Relaxed);
+    link.notify();
+    assert!(flag.0.load(Ordering::Relaxed), "the task sleeps on");
+    while listener.0.load(Ordering::Relaxed) == 0 {
+        assert!(poll());
+        tokio::task::yield_now().await;
+    }
+}
