@@ -9,11 +9,11 @@ use std::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Waker,
     time::Instant,
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::task::AtomicWaker;
 use heliostat_bus::{Gap, Start, TopicName};
 use heliostat_proto::{
     classic::{ResponseHead, encode_response},
@@ -24,10 +24,11 @@ use heliostat_proto::{
 
 pub(crate) use super::delivery::Initializes;
 use super::{
-    Framing, Now,
+    AtomicWaker, Framing, Now,
     delivery::{AtRest, GroupsRead, LastWord, Reader},
     socket::Socket,
     streams::Stream,
+    wakes::Wakes,
 };
 use crate::{
     application::{Admission, Context},
@@ -69,8 +70,8 @@ pub(crate) struct Link {
     reader: Mutex<Option<Reader>>,
     /// The task that carries this link's bytes.
     waker: AtomicWaker,
-    /// It was woken from here, not by its socket.
-    is_woken: AtomicBool,
+    /// How it was woken.
+    wakes: Wakes,
     /// Where a publisher may write itself, on WebSockets.
     pub(super) socket: Socket,
     /// The same elsewhere.
@@ -185,7 +186,7 @@ impl Link {
             request: Arc::clone(&seed.request),
             reader: Mutex::new(None),
             waker: AtomicWaker::new(),
-            is_woken: AtomicBool::new(false),
+            wakes: Wakes::new(),
             socket: Socket::new(),
             carrier: OnceLock::new(),
             keep_alive_due: AtomicBool::new(false),
@@ -310,17 +311,16 @@ impl Link {
 
     /// Wakes the task that carries this link.
     pub(crate) fn wake(&self) {
-        self.is_woken.store(true, Ordering::Release);
-        self.waker.wake();
+        self.wakes.wake(&self.waker);
     }
 
-    /// Whether there was a [`wake`](Self::wake) since this was asked last. To be asked after [`register`](Self::register).
-    pub(crate) fn takes_wake(&self) -> bool {
-        self.is_woken.load(Ordering::Relaxed) && self.is_woken.swap(false, Ordering::AcqRel)
+    /// The carrier's waker, as by [`register`](Self::register); and whether there was a [`wake`](Self::wake) since this was asked last.
+    pub(crate) fn takes_wake(&self, waker: &Waker) -> bool {
+        self.wakes.take(&self.waker, waker)
     }
 
     /// The carrier's waker; taken before it looks for work, so that no news is missed.
-    pub(crate) fn register(&self, waker: &std::task::Waker) {
+    pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
 

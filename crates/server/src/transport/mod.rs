@@ -20,10 +20,13 @@ mod shared_batch;
 mod socket;
 pub(crate) mod streams;
 pub(crate) mod turn;
+mod wakes;
 pub(crate) mod web_sockets;
 
-// `doorbell` takes its lock from here: the real thing in the product, one that loom schedules in tests/races.rs.
+// `doorbell` and `wakes` take their locks from here: the real things in the product, others that loom schedules in tests/races.rs.
 use std::sync;
+
+use futures_util::task::AtomicWaker;
 
 pub(crate) use delivery::{AtRest, GroupsRead, Reader};
 pub(crate) use framing::{Framing, LAST_CHUNK, chunk};

@@ -90,10 +90,9 @@ impl Future for Carrier {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        // Before anything is looked at, so that no news is missed.
-        this.link.register(context.waker());
-        // Whoever has news writes it. Mostly it is the client that woke this task, and there is nothing to write yet.
-        let mut may_write = this.link.takes_wake() || this.progress != Progress::Done;
+        // Before anything is looked at, so that no news is missed. Whoever has news writes it; mostly it is the client that woke this task,
+        // and there is nothing to write yet.
+        let mut may_write = this.link.takes_wake(context.waker()) || this.progress != Progress::Done;
         loop {
             if may_write && this.write(context).is_ready() || this.limit.poll(context).is_ready() {
                 return Poll::Ready(());
