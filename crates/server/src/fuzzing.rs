@@ -1,7 +1,11 @@
 //! What the fuzz targets may see of the insides: the readers of what clients send, and nothing that they keep.
 //!
-//! It is built for `fuzz/` (which is compiled with `--cfg fuzzing`) and for unit tests, so that the usual checks see it too. It is no part of
-//! this crate's interface.
+//! It is built for `fuzz/` (which is compiled with `--cfg fuzzing`) and for unit tests, which hold the promises of all targets to their seeds.
+//! So the usual checks see both, without a compiler or a build of their own. It is no part of this crate's interface.
+
+#[cfg(test)]
+#[path = "../../../fuzz/src/lib.rs"]
+pub mod promises;
 
 use std::{
     pin::pin,
@@ -127,4 +131,60 @@ fn all(body: impl Body<Data = Bytes>) -> Bytes {
 #[must_use]
 pub fn answer_body(bytes: Vec<u8>) -> ResponseBody {
     ResponseBody::whole(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        panic::catch_unwind,
+        path::{Path, PathBuf},
+    };
+
+    use super::promises::*;
+
+    /// A target, and what it tries out.
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 8] = [
+        ("connection_data", connection_data::holds_for),
+        ("conversation", conversation::holds_for),
+        ("frames", frames::holds_for),
+        ("identifiers", identifiers::holds_for),
+        ("invocation", invocation::holds_for),
+        ("lenient_stream", lenient_stream::holds_for),
+        ("parameters", parameters::holds_for),
+        ("short_request", short_request::holds_for),
+    ];
+
+    fn files(folder: &str) -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder);
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn every_promise_holds_for_its_seeds_and_their_beginnings() {
+        for (target, holds_for) in TARGETS {
+            for seed in files(&format!("seeds/{target}")) {
+                let bytes = fs::read(&seed).unwrap();
+                // A conversation takes milliseconds, everything else microseconds.
+                let step = if target == "conversation" { 16 } else { 1 };
+                for end in (1..=bytes.len()).rev().step_by(step) {
+                    let held = catch_unwind(|| holds_for(&bytes[..end]));
+                    assert!(held.is_ok(), "not for the first {end} bytes of {}", seed.display());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_target_is_left_out() {
+        let targets: Vec<_> = files("fuzz_targets")
+            .iter()
+            .map(|file| file.file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        assert_eq!(targets, TARGETS.map(|(target, _)| target));
+    }
 }
