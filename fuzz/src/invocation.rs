@@ -1,8 +1,8 @@
 //! A hub call is read exactly when it is one, and says what `serde_json` reads in the same text.
 //!
 //! The rules are written down a second time here, with `serde_json` alone and without any thought of speed. A text is a call if
-//! - it is a JSON object in which neither a name nor a text that matters has half a surrogate pair, and `H`, `M`, `A`, `I` and `S` occur
-//!   once at most,
+//! - it is a JSON object in which neither a name nor a text that matters has half a surrogate pair, `H`, `M`, `A`, `I` and `S` occur
+//!   once at most, and no name at any depth is one that serde_json keeps for itself,
 //! - `H` and `M` are texts that are not empty, `A` is an array, `I` a text or a number, `S` an object that is neither too long nor too deep;
 //!   the last three may also be null or missing.
 
@@ -11,7 +11,7 @@ use std::fmt;
 use heliostat_proto::classic::{HubInvocation, MAX_DEPTH, MAX_STATE_UNITS};
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{IgnoredAny, MapAccess, Visitor},
 };
 use serde_json::{Map, Value, value::RawValue};
 
@@ -70,6 +70,9 @@ struct Expected<'a> {
 impl<'a> Expected<'a> {
     fn of(text: &'a str) -> Option<Self> {
         let Members(members) = serde_json::from_str(text).ok()?;
+        if has_reserved_name(text) {
+            return None;
+        }
         let mut known =
             ["H", "M", "A", "I", "S"].map(|name| members.iter().filter(move |(key, _)| key == name));
         if known.iter().any(|found| found.clone().count() > 1) {
@@ -133,6 +136,24 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
         }
         deserializer.deserialize_map(Each)
     }
+}
+
+/// Takes one string after the other, and looks whether a colon follows.
+fn has_reserved_name(json: &str) -> bool {
+    let mut rest = json;
+    while let Some(start) = rest.find('"') {
+        let mut strings = serde_json::Deserializer::from_str(&rest[start..]).into_iter::<IgnoredAny>();
+        assert!(strings.next().is_some_and(|string| string.is_ok()), "no string begins at {rest}");
+        let (string, after) = rest[start..].split_at(strings.byte_offset());
+        let name = serde_json::from_str::<String>(string);
+        if after.trim_ascii_start().starts_with(':')
+            && name.is_ok_and(|name| name.starts_with("$serde_json::private::"))
+        {
+            return true;
+        }
+        rest = after;
+    }
+    false
 }
 
 /// How deeply JSON is nested, letter by letter.

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use crate::json::has_reserved_name;
 use crate::name::{HubName, NameError};
 
 /// Longer lists are not searched for repeated names one by one, but with a table.
@@ -21,6 +22,11 @@ pub enum ConnectionDataError {
     /// Classic protocol, section 2.10, row 5.
     #[error("connectionData is not an array of objects; send an array like [{{\"name\":\"chat\"}}]")]
     NotAnArrayOfObjects,
+    /// An object that serde_json would take for something else.
+    #[error(
+        "connectionData has a member whose name begins with \"$serde_json::private::\"; send an array like [{{\"name\":\"chat\"}}]"
+    )]
+    ReservedName,
     /// Classic protocol, section 2.10, row 6.
     #[error("entry {index} of connectionData does not name a hub; give every entry a \"name\" that is text")]
     NoName {
@@ -93,6 +99,9 @@ fn plain_entry(text: &str) -> Option<(&str, &str)> {
 }
 
 fn parse_json(text: &str) -> Result<Vec<HubName>, ConnectionDataError> {
+    if has_reserved_name(text) {
+        return Err(ConnectionDataError::ReservedName);
+    }
     let entries = match serde_json::from_str(text)? {
         Value::Array(entries) => entries,
         Value::Null => return Ok(Vec::new()),
@@ -183,6 +192,18 @@ mod tests {
     #[test]
     fn cp_045_the_same_hub_twice_is_refused() {
         insta::assert_snapshot!(refusal(r#"[{"name":"oracle"},{"name":"Oracle"}]"#), @"connectionData names the hub Oracle twice; name each hub once, in any case");
+    }
+
+    #[test]
+    fn what_serde_json_would_take_for_something_else_is_refused() {
+        let refused = refusal(r#"[{"$serde_json::private::RawValue":"{\"name\":\"chat\"}"}]"#);
+        insta::assert_snapshot!(refused, @r#"connectionData has a member whose name begins with "$serde_json::private::"; send an array like [{"name":"chat"}]"#);
+        for text in [
+            r#"[{"name":"a","other":{"$serde_json::private::RawValue":"[]"}}]"#,
+            r#"[{"\u0024serde_json::private::RawValue":"{\"name\":\"chat\"}"}]"#,
+        ] {
+            assert!(matches!(parse(Some(text)), Err(ConnectionDataError::ReservedName)), "{text}");
+        }
     }
 
     #[test]

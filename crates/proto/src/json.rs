@@ -5,6 +5,7 @@
 
 pub(crate) mod scan;
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -129,6 +130,38 @@ fn skip_string(bytes: &mut impl Iterator<Item = u8>) {
             _ => {}
         }
     }
+}
+
+/// With such names serde_json marks objects that stand for something else: read as a value of any kind, `{"…::RawValue":"[1]"}` is the array,
+/// with a nesting that nobody has counted. No client has a reason to use one.
+const RESERVED: &str = "$serde_json::private::";
+
+/// Whether an object somewhere in this text, which is JSON, has a member with a name that serde_json keeps for itself.
+pub(crate) fn has_reserved_name(json: &str) -> bool {
+    // No other escape stands for a letter of it.
+    if !json.contains(RESERVED) && !json.contains("\\u") {
+        return false;
+    }
+    let mut bytes = json.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'"' {
+            let start = json.len() - bytes.len() - 1;
+            skip_string(&mut bytes);
+            let end = json.len() - bytes.len();
+            let is_name = json.get(end..).is_some_and(|behind| behind.trim_ascii_start().starts_with(':'));
+            if is_name && json.as_bytes().get(start..end).is_some_and(is_reserved) {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// Whether serde_json keeps the text of this JSON string, quotes included, for itself.
+pub(crate) fn is_reserved(string: &[u8]) -> bool {
+    // Mostly a name is too short, and with escapes it would be longer.
+    string.len() > RESERVED.len()
+        && serde_json::from_slice::<Cow<'_, str>>(string).is_ok_and(|text| text.starts_with(RESERVED))
 }
 
 /// Writes one JSON object key by key, in the order of the calls, straight into a buffer.
@@ -307,6 +340,32 @@ mod tests {
         object.text("D", "x");
         object.end();
         assert_eq!(out, br#"{}{"B":1,"D":"x"}"#);
+    }
+
+    #[test]
+    fn a_name_that_serde_json_keeps_for_itself_is_found_wherever_it_is_and_however_it_is_written() {
+        for json in [
+            r#"{"$serde_json::private::RawValue":"[]"}"#,
+            r#"[1,{"a":{"$serde_json::private::Number" : "1"}}]"#,
+            r#"{"\u0024serde_json::private::Raw\u0056alue":""}"#,
+            r#"{"\"\\":"\u0061","$serde_json::private::":0}"#,
+        ] {
+            assert!(has_reserved_name(json), "{json}");
+        }
+        for json in [
+            r#""$serde_json::private::RawValue""#,
+            r#"{"a":"$serde_json::private::RawValue"}"#,
+            r#"["{\"$serde_json::private::RawValue\":1}"]"#,
+            r#"{"\\u0024serde_json::private::RawValue":1}"#,
+            r#"{"a$serde_json::private::RawValue":"\u0024serde_json::private::RawValue"}"#,
+            r#"{"$serde_json::private":1}"#,
+            // No JSON, but it must not harm.
+            "\"\\u",
+            "\"$serde_json::private::RawValue",
+            "\"\\é$serde_json::private::RawValue\":",
+        ] {
+            assert!(!has_reserved_name(json), "{json}");
+        }
     }
 
     proptest! {

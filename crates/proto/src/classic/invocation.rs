@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use crate::json::{ObjectWriter, nesting, scan::Place};
+use crate::json::{ObjectWriter, has_reserved_name, nesting, scan::Place};
 
 /// How deeply an argument or the state may be nested. The same as the original; it bounds the recursion of every
 /// deserialiser behind.
@@ -138,6 +138,12 @@ pub enum InvocationError {
     /// Classic protocol, section 7.12: arguments and state are at most 20 deep.
     #[error("the state is nested more than {MAX_DEPTH} levels deep; keep it flat")]
     StateTooDeep,
+    /// An object that serde_json would take for something else. The original has no such names; refusing the whole
+    /// call keeps what was checked and what is read the same.
+    #[error(
+        "an object in the message has a member whose name begins with \"$serde_json::private::\"; name it differently"
+    )]
+    ReservedName,
 }
 
 /// A call with nothing understood but the names of its members, which are compared exactly.
@@ -173,6 +179,9 @@ impl HubInvocation {
             return Err(InvocationError::NotAnObject(error));
         }
         let wire: Wire<'_> = serde_json::from_str(message).map_err(InvocationError::NotAnObject)?;
+        if has_reserved_name(message) {
+            return Err(InvocationError::ReservedName);
+        }
         let mut text = Text(message.to_owned());
         Ok(Self {
             hub: name_of(wire.hub, message, &mut text).ok_or(InvocationError::NoHub)?,
@@ -509,6 +518,27 @@ mod tests {
         };
         assert_eq!(call(&state(20)).state.len(), 1);
         assert!(matches!(HubInvocation::parse(&state(21)), Err(InvocationError::StateTooDeep)));
+    }
+
+    #[test]
+    fn what_serde_json_would_take_for_something_else_is_refused_wherever_it_is() {
+        // Read as any value, it is what the text says: 100 levels where two were counted.
+        let hidden = format!("{}{}", "[".repeat(100), "]".repeat(100));
+        for name in ["$serde_json::private::RawValue", "\\u0024serde_json::private::\\u0052awValue"] {
+            let hiding = format!(r#"{{"{name}":"{hidden}"}}"#);
+            for message in [
+                with(&format!(r#","S":{{"a":{hiding}}}"#)),
+                with(&format!(r#","S":{hiding}"#)),
+                format!(r#"{{"H":"h","M":"m","A":[[{hiding}]],"I":1}}"#),
+                format!(r#"{{ "H":"h","M":"m","A":[{hiding}],"I":1}}"#),
+            ] {
+                let refused = HubInvocation::parse(&message);
+                assert!(matches!(refused, Err(InvocationError::ReservedName)), "{message}");
+            }
+        }
+        insta::assert_snapshot!(InvocationError::ReservedName, @r#"an object in the message has a member whose name begins with "$serde_json::private::"; name it differently"#);
+        let said = call(&with(r#","S":{"a":"$serde_json::private::RawValue"}"#));
+        assert_eq!(said.state["a"], "$serde_json::private::RawValue");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Where the values of a JSON text stand, found in one pass.
 //!
 //! Who only wants to know where a value ends need not make anything of it. What is taken here is JSON to the letter: serde_json would
-//! take it as well, and find the same places. What is not taken is for serde_json to read again, and to say what is wrong with it.
+//! take it as well, and find the same places. What is not taken is for serde_json to read again, and to say what is wrong with it. Names that
+//! serde_json [keeps for itself](super::is_reserved) are left to it too.
+
+use super::is_reserved;
 
 /// So many arrays and objects may be in one another: a bit of a word remembers for each which of the two it is.
 const MOST_OPEN: u32 = u64::BITS - 1;
@@ -170,7 +173,12 @@ impl<'a> Scan<'a> {
     /// In an object, each value has its name before it, and a colon.
     fn member_begins(&mut self, open: &Open) -> Option<()> {
         if open.is_object() {
+            self.peek()?;
+            let start = self.at;
             self.string()?;
+            if is_reserved(self.bytes.get(start..self.at)?) {
+                return None;
+            }
             self.expect(b':')?;
         }
         Some(())
@@ -382,6 +390,14 @@ mod tests {
                     assert_eq!(scan.at, 2 * before, "{text:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_name_that_serde_json_keeps_for_itself_is_left() {
+        for name in ["$serde_json::private::RawValue", "\\u0024serde_json::private::Number"] {
+            assert_eq!(scanned(&format!(r#"[{{"a":1, "{name}":"[]"}}]"#)), None);
+            assert!(scanned(&format!(r#"{{"a{name}":"{name}"}}"#)).is_some());
         }
     }
 
