@@ -1,4 +1,9 @@
-//! Whatever is asked, and however it is cut, our host answers as hyper alone would: nobody can tell who has read a request.
+//! Whatever is asked, and however it is cut, our host answers as hyper alone would: nobody can tell who has read a request, nor who has
+//! written what came to be said later.
+//!
+//! Below `/s` is a server of SignalR, so a conversation may become a stream, polls or a WebSocket; each message is echoed, and when nothing
+//! more comes there is news for all. Elsewhere each request is told what was understood of it. `TOKEN` stands for a connection token and
+//! `EPOCH` for the name of the server's log.
 //!
 //! hyper gets the same pieces, because it is not indifferent to them: it tells the beginning of HTTP/2 from nonsense only if it is whole.
 //!
@@ -8,11 +13,16 @@ use std::{
     convert::Infallible,
     net::TcpStream as Socket,
     os::{fd::OwnedFd, unix::net::UnixStream},
+    pin::Pin,
     time::Duration,
 };
 
 use bytes::Bytes;
-use heliostat::{Http1, LenientStream, ResponseBody, fuzzing::answer_body};
+use heliostat::{
+    Connection, EndpointOptions, Failure, Http1, KeyRing, LenientStream, PersistentConnection, ResponseBody,
+    Server,
+    fuzzing::{answer_body, epoch},
+};
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::{body::Body, service::service_fn};
@@ -21,11 +31,16 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     runtime::{Builder, Runtime},
-    time::timeout,
+    time::{sleep, timeout},
 };
+use tower_service::Service;
 
+/// Where SignalR is.
+const PATH: &str = "/s";
 /// Follows everything, so that each head has an end: of one without, hyper itself makes different things, depending on how it is cut.
 const LAST: &[u8] = b"\r\n\r\nGET /last HTTP/1.1\r\nConnection: close\r\n\r\n";
+/// Passes when nobody has anything to do.
+const MOMENT: Duration = Duration::from_millis(1);
 /// Longer than any answer takes, and shorter than any time limit.
 const SILENCE: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(3600);
@@ -33,34 +48,247 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// Panics if it is otherwise for these bytes.
 pub fn holds_for(bytes: &[u8]) {
     thread_local! {
-        static RUNTIME: Runtime =
-            Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        static WORLD: World = World::new();
     }
     let Some((&cut, bytes)) = bytes.split_first() else { return };
     let bytes = [bytes, LAST].concat();
     let cut = usize::from(cut).min(bytes.len());
     let pieces = bytes.split_at(cut).into();
-    let (ours, hypers) = RUNTIME.with(|runtime| {
-        runtime.block_on(async { (heard_from_us(pieces).await, heard_from_hyper(pieces).await) })
+    let (ours, hypers) = WORLD.with(|world| {
+        world.runtime.block_on(async {
+            (heard_from_us(world.site(), pieces).await, heard_from_hyper(world.site(), pieces).await)
+        })
     });
     assert_eq!(ours, hypers);
 }
 
-async fn heard_from_us(pieces: [&[u8]; 2]) -> Vec<Vec<String>> {
+/// What all conversations have in common.
+struct World {
+    runtime: Runtime,
+    keys: KeyRing,
+    /// Good for any server with these keys.
+    token: String,
+}
+
+/// One conversation's server, which has had no other.
+struct Site {
+    server: Server,
+    token: String,
+}
+
+/// An answer that is being made.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
+
+/// Says what it hears, some of it later.
+struct Echo;
+
+impl PersistentConnection for Echo {
+    async fn connected(&self, connection: &Connection) -> Result<(), Failure> {
+        match connection.request().query("connected") {
+            Some("slow") => sleep(MOMENT).await,
+            Some("fail") => return Err(Failure::new("told to")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn received(&self, connection: &Connection, data: &str) -> Result<(), Failure> {
+        if data.starts_with("slow") {
+            sleep(MOMENT).await;
+        }
+        Ok(connection.send(data)?)
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        let runtime =
+            Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        let mut world = Self { runtime, keys: KeyRing::random().expect("a key"), token: String::new() };
+        let negotiate = Request::get("/s/negotiate?clientProtocol=2.1").body(answer_body(Vec::new()));
+        let body = world.runtime.block_on(async {
+            let answer = world.site().server.service().call(negotiate.expect("a request")).await;
+            answer.expect("an answer").into_body().collect().await.expect("a body").to_bytes()
+        });
+        let negotiated: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        // Nothing else in it means something else in a URL.
+        world.token = negotiated["ConnectionToken"].as_str().expect("a token").replace('+', "%2B");
+        world
+    }
+
+    fn site(&self) -> Site {
+        let server = Server::builder().keys(self.keys.clone()).map(PATH, Echo, EndpointOptions::default());
+        Site { server: server.build().expect("a server"), token: self.token.clone() }
+    }
+}
+
+impl Site {
+    fn service<B>(&self) -> impl Fn(Request<B>) -> Answering + use<B>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let signalr = self.server.service();
+        move |request| {
+            if signalr.serves(request.uri().path()) {
+                signalr.clone().call(request)
+            } else {
+                Box::pin(answer(request))
+            }
+        }
+    }
+
+    fn filled_in(&self, piece: &[u8]) -> Vec<u8> {
+        let piece = replaced(piece, b"TOKEN", self.token.as_bytes());
+        replaced(&piece, b"EPOCH", format!("{:X}", epoch(&self.server)).as_bytes())
+    }
+
+    /// What the client hears, answer by answer.
+    async fn heard(&self, mut client: TcpStream, pieces: [&[u8]; 2]) -> Vec<Answer> {
+        for piece in pieces {
+            // Who has refused something does not read the rest.
+            _ = client.write_all(&self.filled_in(piece)).await;
+            sleep(MOMENT).await;
+        }
+        self.server.persistent(PATH).expect("it is mapped").broadcast("news").expect("a text");
+        let mut heard = Vec::new();
+        // The end, or silence.
+        _ = timeout(SILENCE, client.read_to_end(&mut heard)).await;
+        let log = format!("d-{:X}-", epoch(&self.server));
+        let (mut rest, mut answers) = (&*heard, Vec::new());
+        while !rest.is_empty() {
+            let mut answer = Answer::take(&mut rest);
+            answer.body = answer.body.replace(&log, "d-EPOCH-");
+            answers.push(answer);
+        }
+        answers
+    }
+}
+
+fn replaced(bytes: &[u8], what: &[u8], with: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(what) {
+            all.extend_from_slice(with);
+            rest = after;
+        } else {
+            all.push(*first);
+            rest = after;
+        }
+    }
+    all
+}
+
+/// What a client makes of an answer.
+#[derive(Debug, PartialEq, Eq)]
+struct Answer {
+    /// Status and headers without their order, without the time of day and without how the body is delimited.
+    head: Vec<String>,
+    body: String,
+    end: End,
+}
+
+/// Whether a client knows that there is no more.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Told,
+    Open,
+}
+
+impl Answer {
+    fn take(rest: &mut &[u8]) -> Self {
+        let head = taken(rest, b"\r\n\r\n").unwrap_or_else(|| std::mem::take(rest));
+        let head = String::from_utf8_lossy(head).into_owned();
+        let value = |name: &str| head.split("\r\n").find_map(|line| line.strip_prefix(name));
+        let (body, end) = if let Some(length) = value("content-length: ") {
+            let length = length.parse().unwrap_or(usize::MAX);
+            let (body, end) =
+                if length <= rest.len() { (length, End::Told) } else { (rest.len(), End::Open) };
+            let (body, after) = rest.split_at(body);
+            *rest = after;
+            (body.to_vec(), end)
+        } else if value("transfer-encoding: ").is_some() {
+            unchunked(rest)
+        } else if value("HTTP/1.1 100").is_some() {
+            (Vec::new(), End::Told)
+        } else {
+            (unframed(std::mem::take(rest)), End::Open)
+        };
+        let delimits = ["date: ", "content-length: ", "transfer-encoding: "];
+        let is_said = |line: &&str| !delimits.iter().any(|name| line.starts_with(name));
+        let mut head: Vec<_> = head.split("\r\n").filter(is_said).map(str::to_owned).collect();
+        if end == End::Open {
+            // An answer without an end is the last in any case; our host says so.
+            head.retain(|line| line != "connection: close");
+        }
+        head.sort_unstable();
+        let body = String::from_utf8_lossy(&body).into_owned();
+        // Each server invents others.
+        let body = if body.contains("\"ConnectionToken\"") { "(negotiated)".to_owned() } else { body };
+        Self { head, body, end }
+    }
+}
+
+/// What stands before `end`, and that; neither if it never comes.
+fn taken<'a>(rest: &mut &'a [u8], end: &[u8]) -> Option<&'a [u8]> {
+    let at = rest.windows(end.len()).position(|window| window == end)?;
+    let (before, after) = rest.split_at(at);
+    *rest = after.strip_prefix(end)?;
+    Some(before)
+}
+
+fn unchunked(rest: &mut &[u8]) -> (Vec<u8>, End) {
+    let mut body = Vec::new();
+    while let Some(size) = taken(rest, b"\r\n") {
+        let size = std::str::from_utf8(size).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.expect("a chunk has a size");
+        let (chunk, after) = rest.split_at_checked(size + 2).expect("a chunk is whole");
+        *rest = after;
+        let Some(chunk) = chunk.strip_suffix(b"\r\n") else { panic!("a chunk has an end") };
+        if chunk.is_empty() {
+            return (body, End::Told);
+        }
+        body.extend_from_slice(chunk);
+    }
+    (body, End::Open)
+}
+
+/// The frames of a WebSocket, each on a line of its own.
+fn unframed(bytes: &[u8]) -> Vec<u8> {
+    let (mut rest, mut lines) = (bytes, Vec::new());
+    while let [first, length, after @ ..] = rest {
+        let (length, after) = match (length, after) {
+            (126, [high, low, after @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), after),
+            (short, after) => (usize::from(*short), after),
+        };
+        let (payload, after) = after.split_at_checked(length).unwrap_or((after, &[]));
+        lines.extend_from_slice(format!("{first:x} ").as_bytes());
+        lines.extend_from_slice(payload);
+        lines.push(b'\n');
+        rest = after;
+    }
+    lines
+}
+
+async fn heard_from_us(site: Site, pieces: [&[u8]; 2]) -> Vec<Answer> {
     let (client, server) = pair();
     let limits = Http1 { header_timeout: LIMIT, ..Http1::default() };
-    let serving = tokio::spawn(limits.serve(server, service_fn(answer), std::future::pending()));
-    let heard = heard(client, pieces).await;
+    let serving = tokio::spawn(limits.serve(server, service_fn(site.service()), std::future::pending()));
+    let heard = site.heard(client, pieces).await;
     serving.abort();
     heard
 }
 
-async fn heard_from_hyper(pieces: [&[u8]; 2]) -> Vec<Vec<String>> {
+async fn heard_from_hyper(site: Site, pieces: [&[u8]; 2]) -> Vec<Answer> {
     let (client, server) = pair();
     let io = TokioIo::new(LenientStream::new(server));
-    let serving =
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(io, service_fn(answer)));
-    let heard = heard(client, pieces).await;
+    let serving = tokio::spawn(
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(io, service_fn(site.service()))
+            .with_upgrades(),
+    );
+    let heard = site.heard(client, pieces).await;
     serving.abort();
     heard
 }
@@ -80,28 +308,6 @@ where
         Err(_) => understood.push_str("(broken)"),
     }
     Ok(Response::new(answer_body(understood.into_bytes())))
-}
-
-/// What the client hears: the lines of each answer without their order, and without the time of day.
-async fn heard(mut client: TcpStream, pieces: [&[u8]; 2]) -> Vec<Vec<String>> {
-    for piece in pieces {
-        // Who has refused something does not read the rest.
-        _ = client.write_all(piece).await;
-        for _ in 0..3 {
-            tokio::task::yield_now().await;
-        }
-    }
-    let mut heard = Vec::new();
-    // The end, or silence.
-    _ = timeout(SILENCE, client.read_to_end(&mut heard)).await;
-    let heard = String::from_utf8_lossy(&heard);
-    let answers = heard.split("HTTP/1.1 ").map(|answer| {
-        let mut lines: Vec<_> =
-            answer.split("\r\n").filter(|line| !line.starts_with("date: ")).map(str::to_owned).collect();
-        lines.sort_unstable();
-        lines
-    });
-    answers.collect()
 }
 
 fn pair() -> (TcpStream, TcpStream) {

@@ -17,12 +17,14 @@ pub fn holds_for(bytes: &[u8]) {
     let whole = read_frames(Some(MOST_IN_MESSAGE), [bytes]);
     let size = usize::from(cut).max(1);
     assert_eq!(whole, read_frames(Some(MOST_IN_MESSAGE), bytes.chunks(size)), "in pieces of {size}");
-    // A small limit refuses some and changes nothing about the others.
+    // A small limit refuses what is longer, and changes nothing about the others.
     let small = read_frames(Some(size), [bytes]);
     match small.split_last() {
         Some((Frame::Refused(1009), before)) => assert!(whole.starts_with(before)),
         _ => assert_eq!(small, whole),
     }
+    let is_too_long = |frame: &Frame| matches!(frame, Frame::Text(text) if text.len() > size);
+    assert!(!small.iter().any(is_too_long), "of {size} bytes at most: {small:?}");
     compare(&whole, bytes);
 }
 

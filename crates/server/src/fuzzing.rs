@@ -17,7 +17,7 @@ use http::Request;
 use http_body::Body;
 
 use crate::{
-    ResponseBody,
+    ResponseBody, Server,
     http::{
         host::{
             answer_head::Last,
@@ -125,6 +125,13 @@ fn all(body: impl Body<Data = Bytes>) -> Bytes {
         Poll::Ready(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
         Poll::Ready(Some(Err(_)) | None) | Poll::Pending => Bytes::new(),
     }
+}
+
+/// The number that the cursors of a server's log begin with.
+#[must_use]
+pub fn epoch(server: &Server) -> u32 {
+    let bus = &server.core.bus;
+    bus.cursor(bus.head()).epoch.get()
 }
 
 /// The body of an answer, for services that a [host](crate::Http1) is tried with.
