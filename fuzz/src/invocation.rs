@@ -64,7 +64,7 @@ struct Expected<'a> {
     method: String,
     arguments: Vec<&'a str>,
     id: Option<String>,
-    state: Map<String, Value>,
+    state: Option<Map<String, Value>>,
 }
 
 impl<'a> Expected<'a> {
@@ -106,8 +106,8 @@ impl<'a> Expected<'a> {
                 Some(json) if json.encode_utf16().count() > MAX_STATE_UNITS || depth(json) > MAX_DEPTH => {
                     return None;
                 }
-                Some(json) => serde_json::from_str(json).ok()?,
-                None => Map::new(),
+                Some(json) => Some(serde_json::from_str(json).ok()?),
+                None => None,
             },
         })
     }

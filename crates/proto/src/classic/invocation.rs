@@ -47,8 +47,8 @@ pub struct HubInvocation {
     method: Place,
     arguments: Result<SmallVec<[Place; INLINE]>, TooDeep>,
     id: Option<Place>,
-    /// The state that the client keeps for this hub; empty if it sent none.
-    pub state: Map<String, Value>,
+    /// The state that the client keeps for this hub, if it sent any.
+    pub state: Option<Map<String, Value>>,
 }
 
 /// The places of so many arguments need no memory of their own.
@@ -188,7 +188,7 @@ impl HubInvocation {
             method: name_of(wire.method, message, &mut text).ok_or(InvocationError::NoMethod)?,
             arguments: wire.arguments.places(message)?,
             id: id_of(wire.id, message, &mut text)?,
-            state: wire.state.map_or_else(|| Ok(Map::new()), |json| state_of(json.get()))?,
+            state: wire.state.map(|json| state_of(json.get())).transpose()?,
             text,
         })
     }
@@ -407,9 +407,9 @@ mod tests {
         assert_eq!((browser.hub(), browser.method()), ("chathub", "Send"));
         assert_eq!(arguments(&browser), [r#""ann""#, r#"{"x":1}"#]);
         assert_eq!((browser.argument(1), browser.argument(2)), (Some(r#"{"x":1}"#), None));
-        assert_eq!(browser.state["userName"], "ann");
+        assert_eq!(browser.state.unwrap()["userName"], "ann");
         let dot_net = call(r#"{"I":"0","H":"ChatHub","M":"Send","A":["ann",{"X":1}]}"#);
-        assert_eq!((dot_net.id(), dot_net.state.len()), (InvocationId::new("0"), 0));
+        assert_eq!((dot_net.id(), dot_net.state.as_ref()), (InvocationId::new("0"), None));
     }
 
     #[test]
@@ -430,7 +430,7 @@ mod tests {
     fn absent_and_null_arguments_and_state_are_none() {
         for text in [r#"{"H":"h","M":"m","I":0}"#, r#"{"H":"h","M":"m","A":null,"I":0,"S":null}"#] {
             let call = call(text);
-            assert!(arguments(&call).is_empty() && call.state.is_empty());
+            assert!(arguments(&call).is_empty() && call.state.is_none());
         }
     }
 
@@ -506,7 +506,7 @@ mod tests {
     fn cp_182_state_above_4096_utf_16_units_is_refused() {
         let state = |letters: usize| with(&format!(r#","S":{{"a":"{}"}}"#, "😀".repeat(letters)));
         // The rest of the state takes 8 units and each letter 2.
-        assert_eq!(call(&state(2044)).state.len(), 1);
+        assert_eq!(call(&state(2044)).state.unwrap().len(), 1);
         insta::assert_snapshot!(refusal(&state(2045)), @"the state has 4098 characters, more than 4096; keep less in it, or pass arguments");
     }
 
@@ -516,7 +516,7 @@ mod tests {
             let nested = format!("{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
             with(&format!(r#","S":{{"a":{nested}}}"#))
         };
-        assert_eq!(call(&state(20)).state.len(), 1);
+        assert_eq!(call(&state(20)).state.unwrap().len(), 1);
         assert!(matches!(HubInvocation::parse(&state(21)), Err(InvocationError::StateTooDeep)));
     }
 
@@ -538,7 +538,7 @@ mod tests {
         }
         insta::assert_snapshot!(InvocationError::ReservedName, @r#"an object in the message has a member whose name begins with "$serde_json::private::"; name it differently"#);
         let said = call(&with(r#","S":{"a":"$serde_json::private::RawValue"}"#));
-        assert_eq!(said.state["a"], "$serde_json::private::RawValue");
+        assert_eq!(said.state.unwrap()["a"], "$serde_json::private::RawValue");
     }
 
     #[test]

@@ -3,49 +3,54 @@
 //! Reading sees what the client sent, overlaid by what this call has written. Only keys whose value is really different travel back:
 //! with every call made to the caller after the write, and with the result. The set of changes is never reset in between.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-/// What the client sent, and what the call has written since.
+/// What the client sent, and what the call has written since. In most calls it is neither.
 #[derive(Debug, Default)]
 pub(crate) struct CallerState {
-    received: Map<String, Value>,
-    written: Mutex<Map<String, Value>>,
+    received: Option<Map<String, Value>>,
+    written: Mutex<Option<Map<String, Value>>>,
 }
 
 impl CallerState {
-    pub(crate) fn new(received: Map<String, Value>) -> Self {
+    pub(crate) fn new(received: Option<Map<String, Value>>) -> Self {
         Self { received, written: Mutex::default() }
     }
 
     pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = written.get(key).or_else(|| self.received.get(key))?;
+        let written = self.lock_written();
+        let value = written.as_ref().and_then(|written| written.get(key)).or_else(|| self.received(key))?;
         T::deserialize(value).ok()
     }
 
     pub(crate) fn write(&self, key: String, value: &impl Serialize) -> Result<(), serde_json::Error> {
         // The value is made before the lock is taken: serialising runs the application's code.
         let value = serde_json::to_value(value)?;
-        self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
+        self.lock_written().get_or_insert_default().insert(key, value);
         Ok(())
     }
 
     /// The keys whose value differs from what the client sent; none if nothing really changed. A missing key reads as null.
     pub(crate) fn changes(&self) -> Option<Map<String, Value>> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        // Most calls do not touch it.
-        if written.is_empty() {
-            return None;
-        }
-        let changes: Map<_, _> = written
+        let changes: Map<_, _> = self
+            .lock_written()
+            .as_ref()?
             .iter()
-            .filter(|(key, value)| self.received.get(*key).unwrap_or(&Value::Null) != *value)
+            .filter(|(key, value)| self.received(key).unwrap_or(&Value::Null) != *value)
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         (!changes.is_empty()).then_some(changes)
+    }
+
+    fn received(&self, key: &str) -> Option<&Value> {
+        self.received.as_ref()?.get(key)
+    }
+
+    fn lock_written(&self) -> MutexGuard<'_, Option<Map<String, Value>>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,7 +62,7 @@ mod tests {
 
     fn sent(value: Value) -> CallerState {
         let Value::Object(map) = value else { panic!("a state is an object") };
-        CallerState::new(map)
+        CallerState::new(Some(map))
     }
 
     fn changes(state: &CallerState) -> Value {

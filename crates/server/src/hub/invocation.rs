@@ -134,7 +134,7 @@ impl Invocation {
 
 impl Call {
     pub(crate) fn new(mut sent: HubInvocation) -> Self {
-        let state = CallerState::new(std::mem::take(&mut sent.state));
+        let state = CallerState::new(sent.state.take());
         Self { sent, state, over: AtomicBool::new(false), reported: AtomicU64::new(0) }
     }
 

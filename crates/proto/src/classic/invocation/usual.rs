@@ -4,7 +4,6 @@
 //! their depth. This one takes an object with the five members and what is meant to be in them. It knows no errors: what it does not
 //! take, be it wrong or merely unusual, is read again.
 
-use serde_json::Map;
 use smallvec::SmallVec;
 
 use super::{HubInvocation, INLINE, MAX_DEPTH, Place, Text, TooDeep, state_of};
@@ -28,10 +27,7 @@ pub(super) fn read(message: &str) -> Option<HubInvocation> {
         return None;
     }
     let text = Text(message.to_owned());
-    let state = match members.state {
-        None => Map::new(),
-        Some(place) => state_of(text.at(place)).ok()?,
-    };
+    let state = members.state.map(|place| state_of(text.at(place))).transpose().ok()?;
     Some(HubInvocation {
         text,
         hub: members.hub?,
