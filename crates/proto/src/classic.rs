@@ -7,6 +7,7 @@ mod hub_result;
 mod incoming_frame;
 mod invocation;
 mod response;
+mod returned_value;
 
 pub use client_invocation::{ClientInvocation, ClientInvocationError};
 pub use hub_call::HubCall;
@@ -17,3 +18,4 @@ pub use invocation::{
     HubInvocation, InvocationError, InvocationId, MAX_DEPTH, MAX_STATE_UNITS, TooDeep, is_too_deep,
 };
 pub use response::{ResponseHead, encode_response};
+pub use returned_value::ReturnedValue;

@@ -177,6 +177,12 @@ impl<'a> ObjectWriter<'a> {
 
     /// Writes a key, which needs no escaping, and lends the buffer for its value.
     pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+    /// Goes on with an object that has some keys already, or is about to begin, and is all that stands in the buffer.
+    pub(crate) fn go_on(out: &'a mut Vec<u8>) -> Self {
+        let before_key = if out.is_empty() { b'{' } else { b',' };
+        Self { out, before_key }
+    }
+
         self.out.extend_from_slice(&[self.before_key, b'"']);
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");

@@ -36,8 +36,6 @@ pub struct HubResult<'a, R: ?Sized = ()> {
 pub enum Outcome<'a, R: ?Sized = ()> {
     /// With a value. A value whose JSON is null (`()`, `None`) is left out.
     Returned(&'a R),
-    /// With a value that [`to_json`](crate::json::to_json) has written already, or with none.
-    Written(Option<&'a [u8]>),
     /// With an error.
     Failed(Failure<'a>),
 }
@@ -83,8 +81,7 @@ impl<R: Serialize + ?Sized> HubResult<'_, R> {
         }
         match self.outcome {
             Outcome::Returned(value) => object.unless_null("R", value)?,
-            Outcome::Written(Some(json)) => object.key("R").extend_from_slice(json),
-            Outcome::Written(None) | Outcome::Failed(_) => {}
+            Outcome::Failed(_) => {}
         }
         self.id.write(&mut object, "I");
         if let Outcome::Failed(failure) = &self.outcome {

@@ -22,9 +22,6 @@ use crate::{
     },
 };
 
-/// What a result has besides its value, in bytes: more than enough for most.
-const ROOM_FOR_RESULT: usize = 48;
-
 /// What comes of a method.
 type Returned = Result<Answer, Failure>;
 
@@ -124,20 +121,19 @@ fn finish(invocation: &Invocation, outcome: Returned, detailed: DetailedErrors) 
     call.end();
     let (id, state) = (call.id(), call.state.changes());
     let state = state.as_ref();
-    let mut json = Vec::with_capacity(outcome.as_ref().map_or(0, Answer::size) + ROOM_FOR_RESULT);
-    let encoded = match &outcome {
-        Ok(answer) => {
-            HubResult { id, state, outcome: Outcome::<()>::Written(answer.written()) }.encode(&mut json)
-        }
+    let encoded = match outcome {
+        Ok(answer) => answer.encode(id, state),
         Err(failure) => {
-            let (text, kind) = told(call, failure, detailed);
+            let (text, kind) = told(call, &failure, detailed);
             let failure = classic::Failure { text: &text, kind, trace: None };
-            HubResult { id, state, outcome: Outcome::<()>::Failed(failure) }.encode(&mut json)
+            let mut json = Vec::new();
+            let result = HubResult { id, state, outcome: Outcome::<()>::Failed(failure) };
+            result.encode(&mut json).map(|()| json).map_err(Failure::from)
         }
     };
     match encoded {
-        Ok(()) => Received::Reply { json, after: call.last_report() },
-        Err(error) => Received::Failed(error.into()),
+        Ok(json) => Received::Reply { json, after: call.last_report() },
+        Err(failure) => Received::Failed(failure),
     }
 }
 

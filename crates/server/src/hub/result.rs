@@ -2,8 +2,9 @@
 //!
 //! A null result and no result are the same thing on the wire: `R` is left out (spec 7.3).
 
-use heliostat_proto::json::to_json;
+use heliostat_proto::classic::{InvocationId, ReturnedValue};
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{failure::Failure, hub::invocation::Invocation};
 
@@ -20,13 +21,13 @@ use crate::{failure::Failure, hub::invocation::Invocation};
 /// # f().unwrap();
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Answer(Option<Vec<u8>>);
+pub struct Answer(ReturnedValue);
 
 impl Answer {
     /// No result: what a method without a return value answers.
     #[must_use]
     pub const fn none() -> Self {
-        Self(None)
+        Self(ReturnedValue::nothing())
     }
 
     /// A value. Null counts as no result.
@@ -34,23 +35,22 @@ impl Answer {
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn new(value: &impl Serialize) -> Result<Self, Failure> {
-        let json = to_json(value)?;
-        Ok(if json == b"null" { Self::none() } else { Self(Some(json)) })
+        Ok(Self(ReturnedValue::new(value)?))
     }
 
     /// The JSON text of the result, if there is one.
     #[must_use]
     pub fn json(&self) -> Option<&str> {
-        std::str::from_utf8(self.written()?).ok()
+        std::str::from_utf8(self.0.json()?).ok()
     }
 
-    pub(crate) fn written(&self) -> Option<&[u8]> {
-        self.0.as_deref()
-    }
-
-    /// Of the JSON text, in bytes.
-    pub(crate) fn size(&self) -> usize {
-        self.written().map_or(0, <[u8]>::len)
+    /// What the client is sent: the value, which call it belongs to, and what the call has changed in the caller's state.
+    pub(crate) fn encode(
+        self,
+        id: InvocationId<'_>,
+        state: Option<&Map<String, Value>>,
+    ) -> Result<Vec<u8>, Failure> {
+        Ok(self.0.answer(id, state)?)
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
     fn cp_163_void_and_null_are_no_result() {
         assert_eq!(answer(()).unwrap().json(), None);
         assert_eq!(answer(Option::<String>::None).unwrap().json(), None);
-        assert_eq!(answer(serde_json::Value::Null).unwrap().json(), None);
+        assert_eq!(answer(Value::Null).unwrap().json(), None);
         assert_eq!(answer("").unwrap().json(), Some("\"\""));
     }
 

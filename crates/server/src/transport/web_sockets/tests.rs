@@ -125,7 +125,7 @@ async fn a_client_that_was_not_read_because_of_its_results_is_read_when_they_are
     let mut poll = || carrier.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
     assert!(poll());
     // A call has ended on another thread, which is about to write its result.
-    link.socket.reply(&vec![b'1'; MOST_WAITING]);
+    link.socket.reply(vec![b'1'; MOST_WAITING]);
     client.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
     tokio::task::yield_now().await;
     assert!(poll());
