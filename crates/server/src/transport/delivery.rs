@@ -345,7 +345,7 @@ impl Reader {
             let mut json = Vec::with_capacity(message.json().len() + 48);
             let cursor = self.cursor(delivery.position);
             encode_response(&mut json, &self.head(core, &cursor), std::iter::once(message.json()));
-            self.framing.framed(&json)
+            Bytes::from(self.framing.framed(json))
         };
         match self.shared_format(core) {
             Some(format) => message.frame(format, build),
@@ -374,7 +374,7 @@ impl Reader {
             LastWord::Stop(text) => head.stop(text),
         };
         encode_response(&mut json, &head, messages.iter().map(|message| message.json()));
-        self.framing.framed(&json)
+        Bytes::from(self.framing.framed(json))
     }
 
     fn head<'a>(&self, core: &Core, cursor: &'a str) -> ResponseHead<'a> {

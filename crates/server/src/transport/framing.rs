@@ -106,11 +106,26 @@ impl Framing {
         }
     }
 
-    /// `json`, framed.
-    pub(crate) fn framed(&self, json: &[u8]) -> Bytes {
-        let mut out = Vec::with_capacity(json.len() + 32);
-        self.encode(&mut out, json);
-        Bytes::from(out)
+    /// `json`, framed. Where a frame has it as it is, it stays in its place if there is room for a head.
+    pub(crate) fn framed(&self, mut json: Vec<u8>) -> Vec<u8> {
+        match self {
+            Self::WebSocket => {
+                let length = json.len();
+                web_socket_header(&mut json, length);
+                json.rotate_left(length);
+                json
+            }
+            Self::LongPolling => json,
+            Self::EventStream
+            | Self::EventStreamChunks
+            | Self::ForeverFrame(_)
+            | Self::ForeverFrameChunks
+            | Self::Jsonp(_) => {
+                let mut out = Vec::with_capacity(json.len() + 32);
+                self.encode(&mut out, &json);
+                out
+            }
+        }
     }
 }
 
@@ -166,6 +181,20 @@ mod tests {
     }
 
     #[test]
+    fn a_text_becomes_a_frame_where_it_lies() {
+        for framing in [Framing::WebSocket, Framing::LongPolling] {
+            for length in [0, 125, 126, 65_536] {
+                let mut json = Vec::with_capacity(length + 10);
+                json.resize(length, b'x');
+                let (written_at, mut expected) = (json.as_ptr(), Vec::new());
+                framing.encode(&mut expected, &json);
+                let frame = framing.framed(json);
+                assert_eq!((frame.as_ptr(), frame), (written_at, expected), "{framing:?} {length}");
+            }
+        }
+    }
+
+    #[test]
     fn cp_108_keep_alive_bytes_are_exactly_those_of_the_table() {
         assert_eq!(Framing::WebSocket.keep_alive(), Some(&b"\x81\x02{}"[..]));
         assert_eq!(Framing::EventStream.keep_alive(), Some(&b"data: {}\n\n"[..]));
@@ -182,8 +211,8 @@ mod tests {
             chunked.begin_chunks();
             let as_chunk =
                 |bytes: &[u8]| [format!("{:x}\r\n", bytes.len()).as_bytes(), bytes, b"\r\n"].concat();
-            for json in [&b"{}"[..], &[b'x'; 300]] {
-                assert_eq!(chunked.framed(json), as_chunk(&plain.framed(json)));
+            for json in [b"{}".to_vec(), vec![b'x'; 300]] {
+                assert_eq!(chunked.framed(json.clone()), as_chunk(&plain.framed(json)));
             }
             assert_eq!(chunked.keep_alive().unwrap(), as_chunk(plain.keep_alive().unwrap()));
         }

@@ -501,5 +501,5 @@ pub(crate) fn stop_response(core: &Core, farewell: &Farewell, framing: &Framing)
     let cursor = core.bus.cursor(core.bus.head()).to_string();
     let mut json = Vec::new();
     encode_response(&mut json, &ResponseHead::new(&cursor).stop(farewell.as_str()), std::iter::empty());
-    framing.framed(&json)
+    Bytes::from(framing.framed(json))
 }

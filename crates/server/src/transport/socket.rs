@@ -178,10 +178,13 @@ impl Socket {
     }
 
     /// Queues the result of a call; the next [`Socket::pump`] writes it.
-    pub(super) fn reply(&self, json: &[u8]) {
+    pub(super) fn reply(&self, json: Vec<u8>) {
         let mut replies = self.lock_replies();
-        replies.reserve(json.len() + 10);
-        Framing::WebSocket.encode(&mut replies, json);
+        if replies.is_empty() {
+            *replies = Framing::WebSocket.framed(json);
+        } else {
+            Framing::WebSocket.encode(&mut replies, &json);
+        }
     }
 
     /// Answers a ping, before anything that comes after it is answered.

@@ -295,7 +295,7 @@ fn begin(link: &Arc<Link>, text: &str) {
 fn finish(link: &Link, received: Received) {
     link.socket.end_call(link);
     match received {
-        Received::Reply { json, .. } => link.socket.reply(&json),
+        Received::Reply { json, .. } => link.socket.reply(json),
         Received::Nothing => {}
         // Spec 2.10, row 21: dropped, without an answer; the socket stays.
         Received::Malformed(why) => {
