@@ -7,7 +7,7 @@
 //! The text is `d-<epoch>-<position>`, both upper-case hexadecimal: ASCII letters, digits and `-` only, so it needs
 //! no escaping in JSON, in a query string or in a form.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::str::FromStr;
 
 use crate::Position;
@@ -115,12 +115,42 @@ impl Cursor {
             Some(_) | None => Ok(Start::Unknown),
         }
     }
+
+    /// Appends the text form, allocating nothing if `out` has room for [`MAX_LEN`](Self::MAX_LEN) bytes.
+    ///
+    /// ```
+    /// use heliostat_bus::{Cursor, Epoch, Position};
+    ///
+    /// let mut query = String::from("cursor=");
+    /// Cursor { epoch: Epoch::new(0x7E), position: Position::new(255) }.write_to(&mut query);
+    /// assert_eq!(query, "cursor=d-7E-FF");
+    /// ```
+    pub fn write_to(&self, out: &mut String) {
+        // Writing to a text cannot fail.
+        let _ = self.write(out);
+    }
+
+    fn write(&self, out: &mut impl Write) -> fmt::Result {
+        out.write_str("d-")?;
+        write_hex(out, self.epoch.0.into())?;
+        out.write_char('-')?;
+        write_hex(out, self.position.get())
+    }
 }
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "d-{:X}-{:X}", self.epoch.0, self.position.get())
+        self.write(f)
     }
+}
+
+/// Every message has a cursor, and a formatter's width, sign and padding cost more than the digits.
+fn write_hex(out: &mut impl Write, number: u64) -> fmt::Result {
+    let digits = (u64::BITS - (number | 1).leading_zeros()).div_ceil(4);
+    (0..digits).rev().try_for_each(|digit| {
+        let value = u8::try_from(number >> (4 * digit) & 0xF).unwrap_or_default();
+        out.write_char(char::from(if value < 10 { b'0' + value } else { b'A' - 10 + value }))
+    })
 }
 
 impl FromStr for Cursor {
@@ -239,8 +269,11 @@ mod tests {
         #[test]
         fn cp_106_every_cursor_survives_text_and_needs_no_escape_in_a_url(epoch in 1_u32.., position: u64) {
             let cursor = cursor(epoch, position);
-            let text = cursor.to_string();
+            let mut text = String::new();
+            cursor.write_to(&mut text);
             prop_assert!(text.len() <= Cursor::MAX_LEN && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
+            prop_assert_eq!(&text, &cursor.to_string());
+            prop_assert_eq!(&text, &format!("d-{epoch:X}-{position:X}"));
             prop_assert_eq!(Cursor::parse(&text), Ok(cursor));
         }
 

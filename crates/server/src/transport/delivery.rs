@@ -3,7 +3,7 @@
 //! The fast path is one message and nothing else to say: its frame is shared by all readers (see [`crate::encoded`]). Everything
 //! else is built here: several messages in one response, `S`, `G` with the cursor that goes with it.
 
-use std::{cell::Cell, collections::BTreeSet, fmt::Write, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use heliostat_bus::{Cursor, Delivery, Epoch, Position, Resting, Start, Subscription, TopicName};
@@ -387,8 +387,7 @@ impl Reader {
 
     fn cursor(&self, position: Position) -> String {
         let mut text = String::with_capacity(Cursor::MAX_LEN);
-        // To a text everything can be written.
-        _ = write!(text, "{}", Cursor { epoch: self.epoch, position });
+        Cursor { epoch: self.epoch, position }.write_to(&mut text);
         text
     }
 }
