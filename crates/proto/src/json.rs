@@ -16,6 +16,8 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 #[error("the value cannot be written as JSON: {0}; keys of maps must be text or numbers")]
 pub struct JsonError(#[from] serde_json::Error);
 
+/// Bytes that are looked at together.
+const PIECE: usize = 16;
 /// Room for most texts, in bytes: a buffer that must grow costs more than one that was a little too large.
 const TEXT: usize = 128;
 
@@ -71,8 +73,8 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// Appends what stands between the quotes of a JSON string.
 pub(crate) fn write_string_content(out: &mut Vec<u8>, text: &str) {
-    // Nearly all text has nothing to escape. The fold has no early exit, so it runs over many bytes at once.
-    if text.bytes().fold(true, |plain, byte| plain & !may_need_escape(byte)) {
+    // Nearly all text has nothing to escape.
+    if is_plain(text) {
         return out.extend_from_slice(text.as_bytes());
     }
     let mut rest = text;
@@ -175,17 +177,22 @@ impl<'a> ObjectWriter<'a> {
         Self { out, before_key: b'{' }
     }
 
-    /// Writes a key, which needs no escaping, and lends the buffer for its value.
-    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
     /// Goes on with an object that has some keys already, or is about to begin, and is all that stands in the buffer.
     pub(crate) fn go_on(out: &'a mut Vec<u8>) -> Self {
         let before_key = if out.is_empty() { b'{' } else { b',' };
         Self { out, before_key }
     }
 
-        self.out.extend_from_slice(&[self.before_key, b'"']);
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    /// Writes a key, which needs no escaping, and lends the buffer for its value.
+    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        // Nearly all keys are one letter, since they go out with every message.
+        if let [letter] = *key.as_bytes() {
+            self.out.extend_from_slice(&[self.before_key, b'"', letter, b'"', b':']);
+        } else {
+            self.out.extend_from_slice(&[self.before_key, b'"']);
+            self.out.extend_from_slice(key.as_bytes());
+            self.out.extend_from_slice(b"\":");
+        }
         self.before_key = b',';
         self.out
     }
@@ -269,6 +276,28 @@ fn split_at_letter(text: &str, wanted: impl Fn(char) -> bool) -> Option<(&str, c
     Some((plain, letter, tail.get(letter.len_utf8()..)?))
 }
 
+/// Whether no byte of the text may need an escape.
+fn is_plain(text: &str) -> bool {
+    // The fold has no early exit, so it runs over many bytes at once. Those that are left over are looked up one by one: names and ids
+    // are nothing else.
+    let (pieces, rest) = text.as_bytes().as_chunks::<PIECE>();
+    pieces.as_flattened().iter().fold(true, |plain, byte| plain & !may_need_escape(*byte))
+        && !rest.iter().any(|byte| MAY_NEED_ESCAPE.get(usize::from(*byte)) == Some(&true))
+}
+
+/// The answers of [`may_need_escape`].
+#[expect(clippy::indexing_slicing, reason = "every byte has its place, and the compiler goes through them")]
+static MAY_NEED_ESCAPE: [bool; 256] = {
+    let (mut answers, mut byte) = ([false; 256], 0_u8);
+    loop {
+        answers[byte as usize] = may_need_escape(byte);
+        if byte == u8::MAX {
+            break answers;
+        }
+        byte += 1;
+    }
+};
+
 /// Whether a letter that must be escaped may begin with this byte.
 const fn may_need_escape(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1F | 0xC2 | 0xE2)
@@ -293,6 +322,12 @@ mod tests {
 
     fn json<T: Serialize + ?Sized>(value: &T) -> String {
         String::from_utf8(to_json(value).unwrap()).unwrap()
+    }
+
+    fn letter() -> impl Strategy<Value = char> {
+        prop_oneof![prop::sample::select(vec![
+            '"', '\\', '\0', '\n', '\u{1F}', '\u{85}', '\u{2028}', '\u{2029}', ' ', '~', 'ä', '😀'
+        ])]
     }
 
     #[test]
@@ -383,6 +418,18 @@ mod tests {
             let by_serde = json(&text);
             prop_assert_eq!(serde_json::from_str::<String>(&by_serde).unwrap(), text);
             prop_assert!(!by_serde.contains(is_line_end_of_javascript));
+        }
+
+        /// At every place of texts of every length around those that are looked at together.
+        #[test]
+        fn what_must_be_escaped_is_found_wherever_it_stands(length in 0..3 * PIECE, at: prop::sample::Index, letter in letter()) {
+            let mut text = "x".repeat(length);
+            prop_assert!(is_plain(&text));
+            text.insert(at.index(length + 1), letter);
+            prop_assert_eq!(is_plain(&text), !must_escape(letter));
+            let mut out = Vec::new();
+            write_string(&mut out, &text);
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
         }
 
         #[test]
