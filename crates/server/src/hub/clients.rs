@@ -8,7 +8,7 @@ use heliostat_proto::id::ConnectionId;
 
 use crate::hub::{
     invocation::Invocation,
-    signal::Signal,
+    signal::{Address, Signal},
     target::{Reach, Target, TargetError},
 };
 
@@ -79,17 +79,17 @@ impl<C> Clients<C> {
     /// Exactly these connections.
     pub fn clients(&self, ids: impl IntoIterator<Item: Borrow<ConnectionId>>) -> Target {
         let address = |id: ConnectionId| self.reach.address(Signal::Connection(id));
-        Target::new(self.reach.clone(), ids.into_iter().map(|id| address(*id.borrow())).collect())
+        self.addressed(Ok(ids.into_iter().map(|id| address(*id.borrow())).collect()))
     }
 
     /// The members of one group.
     pub fn group(&self, name: impl AsRef<str>) -> Target {
-        self.groups([name])
+        self.addressed(self.group_address(name.as_ref()).map(|address| vec![address]))
     }
 
     /// The members of these groups.
     pub fn groups(&self, names: impl IntoIterator<Item: AsRef<str>>) -> Target {
-        self.named(names, |name| Signal::Group(name), TargetError::EmptyGroup)
+        self.addressed(names.into_iter().map(|name| self.group_address(name.as_ref())).collect())
     }
 
     /// The members of one group but these.
@@ -103,30 +103,32 @@ impl<C> Clients<C> {
 
     /// All connections of one user. User ids are compared with case.
     pub fn user(&self, id: impl AsRef<str>) -> Target {
-        self.users([id])
+        self.addressed(self.user_address(id.as_ref()).map(|address| vec![address]))
     }
 
     /// All connections of these users.
     pub fn users(&self, ids: impl IntoIterator<Item: AsRef<str>>) -> Target {
-        self.named(ids, |id| Signal::User(id), TargetError::EmptyUser)
+        self.addressed(ids.into_iter().map(|id| self.user_address(id.as_ref())).collect())
     }
 
     fn one(&self, signal: Signal<'_>) -> Target {
-        Target::new(self.reach.clone(), vec![self.reach.address(signal)])
+        self.addressed(Ok(vec![self.reach.address(signal)]))
     }
 
-    fn named(
-        &self,
-        names: impl IntoIterator<Item: AsRef<str>>,
-        signal: fn(&str) -> Signal<'_>,
-        empty: TargetError,
-    ) -> Target {
-        let address = |name: &str| match name {
-            "" => Err(empty),
-            name => Ok(self.reach.address(signal(name))),
-        };
-        let addresses = names.into_iter().map(|name| address(name.as_ref())).collect::<Result<Vec<_>, _>>();
+    fn addressed(&self, addresses: Result<Vec<Address>, TargetError>) -> Target {
         Target::try_new(self.reach.clone(), addresses)
+    }
+
+    fn group_address(&self, name: &str) -> Result<Address, TargetError> {
+        if name.is_empty() {
+            Err(TargetError::EmptyGroup)
+        } else {
+            Ok(self.reach.address(Signal::Group(name)))
+        }
+    }
+
+    fn user_address(&self, id: &str) -> Result<Address, TargetError> {
+        if id.is_empty() { Err(TargetError::EmptyUser) } else { Ok(self.reach.address(Signal::User(id))) }
     }
 }
 
