@@ -12,7 +12,7 @@ use heliostat_proto::{
     connection::Reason,
     connection_data,
     javascript::{self, ProxyHub, ProxyMethod},
-    name::{GroupName, HubName, UserId},
+    name::{GroupName, HubName, UserId, same_name},
 };
 
 use crate::{
@@ -184,7 +184,7 @@ impl Admission for HubAdmission {
             Ok(invocation) => invocation,
             Err(error) => return Begun::Done(Received::Malformed(error.to_string())),
         };
-        match self.registry.find(invocation.hub()) {
+        match self.hub(invocation.hub()) {
             Some(hub) => call::answer(context, hub, invocation, self.detailed_errors),
             None => {
                 context.core.counters().resolution_error();
@@ -196,6 +196,12 @@ impl Admission for HubAdmission {
 }
 
 impl HubAdmission {
+    /// The hub of this name, in any spelling. Nearly all clients call hubs that they list, and they list few: those are found soonest.
+    fn hub(&self, name: &str) -> Option<HubEntry> {
+        let listed = self.hubs.iter().find(|hub| same_name(hub.name().as_str(), name));
+        listed.cloned().or_else(|| self.registry.find(name))
+    }
+
     /// Runs a callback on all hubs that listen at once. All run to their end even if one fails; the first failure in the list's order is
     /// reported.
     fn each_hub(&self, context: Context, event: Event) -> Option<Handling> {
