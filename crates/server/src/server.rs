@@ -28,7 +28,7 @@ use crate::{
     hub::{Hub, HubContext, HubRegistry},
     inspection::Clock,
     lost::LossHook,
-    metrics::{Counters, Metrics},
+    metrics::{Counter, Counters, Metrics},
     persistent_connection::PersistentContext,
     protect::Protector,
     settings::Settings,
@@ -208,8 +208,8 @@ impl Server {
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         let core = &self.core;
-        core.counters.message_bus_topics_current.set(core.bus.statistics().topics);
-        core.counters.snapshot()
+        let topics = i64::try_from(core.bus.statistics().topics).unwrap_or(i64::MAX);
+        Metrics { message_bus_topics_current: topics, ..core.counters.snapshot() }
     }
 
     /// Ends one SignalR connection: its client is told to stop, `disconnected` runs, and the id is refused from then on.
@@ -333,7 +333,7 @@ impl Core {
             Telling::Now(_) => self.bus.publish(topic, payload, &mut woken),
         };
         if position.is_some() {
-            self.counters.message_bus_messages_published_total.increment();
+            self.counters.increment(Counter::MessageBusMessagesPublishedTotal);
         }
         if let Telling::Now(others) = telling {
             self.notify(woken, others.iter().filter(|other| *other != topic));
@@ -375,7 +375,7 @@ impl Core {
         });
         loop {
             let known = self.registry.find_or_create(id, || {
-                self.counters.connections_current.increment();
+                self.counters.increment(Counter::ConnectionsCurrent);
                 Record::new(self, id)
             });
             let record = known.living()?;
@@ -394,14 +394,14 @@ impl Core {
     /// Lets go of a record of which nothing is to be kept.
     pub(crate) fn forget(&self, record: &Record) {
         if self.registry.remove(record) {
-            self.counters.connections_current.decrement();
+            self.counters.decrement(Counter::ConnectionsCurrent);
         }
     }
 
     /// The tombstone's time is over: the id is unknown again.
     pub(crate) fn forget_tombstone(&self, id: ConnectionId) {
         if self.registry.remove_tombstone(id) {
-            self.counters.connections_current.decrement();
+            self.counters.decrement(Counter::ConnectionsCurrent);
         }
     }
 

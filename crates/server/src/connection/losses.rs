@@ -11,6 +11,7 @@ use heliostat_proto::connection::Input;
 use super::{Callback, Record};
 use crate::{
     lost::{AfterLoss, LossCause, Lost, LostCount},
+    metrics::Counter,
     server::Core,
     trace,
 };
@@ -57,11 +58,11 @@ impl Record {
         let (cause, count) = loss;
         match count {
             LostCount::Exactly(count) | LostCount::AtLeast(count) => {
-                core.counters.messages_lost_total.add(count);
+                core.counters.add(Counter::MessagesLostTotal, count);
                 tracing::warn!(target: trace::MESSAGE_BUS, connection = %self.id, count, %cause, "messages were lost");
             }
             LostCount::Unknown => {
-                core.counters.gaps_reported_total.increment();
+                core.counters.increment(Counter::GapsReportedTotal);
                 tracing::debug!(target: trace::MESSAGE_BUS, connection = %self.id, %cause, "messages may have been lost");
             }
         }

@@ -35,6 +35,7 @@ use crate::{
     application::{Admission, Context, Holder},
     http::request::Request,
     lost::LossCause,
+    metrics::Counter,
     server::Core,
     settings::LateReturn,
     topic, trace,
@@ -402,10 +403,10 @@ impl Record {
                 Effect::SendKeepAlive(id) => has_frames |= state.with_link(id, Link::keep_alive),
                 Effect::SendPing(id) => has_frames |= state.with_link(id, Link::ping),
                 Effect::NoteSilent(id) => {
-                    core.counters.connections_silent_total.increment();
+                    core.counters.increment(Counter::ConnectionsSilentTotal);
                     state.with_link(id, Link::miss);
                 }
-                Effect::NoteHeardAgain(_) => core.counters.connections_heard_again_total.increment(),
+                Effect::NoteHeardAgain(_) => core.counters.increment(Counter::ConnectionsHeardAgainTotal),
                 Effect::End(id, ending) => endings.push((id, ending)),
                 Effect::Forget => {
                     // Whatever runs here for it has nothing more to do, even if it goes on elsewhere.
@@ -428,7 +429,7 @@ impl Record {
     }
 
     fn raise_connected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
-        core.counters.connections_connected.increment();
+        core.counters.increment(Counter::ConnectionsConnected);
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
         if let Some(owner) = &state.owner {
             match owner.admission.connected(self.context(core, &owner.request)) {
@@ -439,7 +440,7 @@ impl Record {
     }
 
     fn raise_reconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
-        core.counters.connections_reconnected.increment();
+        core.counters.increment(Counter::ConnectionsReconnected);
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
         let work = |owner: &Owner| owner.admission.reconnected(self.context(core, &owner.request));
         if let Some(work) = state.owner.as_ref().and_then(work) {
@@ -448,7 +449,7 @@ impl Record {
     }
 
     fn raise_disconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State, reason: Reason) {
-        core.counters.connections_disconnected.increment();
+        core.counters.increment(Counter::ConnectionsDisconnected);
         tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
         self.ended.end();
         let work = |owner: &Owner| owner.admission.disconnected(self.context(core, &owner.request), reason);

@@ -31,6 +31,7 @@ use crate::{
     application::{Admission, Context as CallbackContext, Holder, Received, Refusal},
     connection::{Known, Outcome, Owner},
     endpoint::Jsonp,
+    metrics::Counter,
     protect::{ConnectionToken, ConnectionTokenError},
     server::{Endpoint, Server},
     trace,
@@ -210,7 +211,7 @@ fn not_admitted(server: &Server, request: &Request, why: Refusal) -> Answer {
         Refusal::NotAuthorized => bare(StatusCode::UNAUTHORIZED),
         Refusal::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
         Refusal::UnknownHub(why) => {
-            server.core.counters.resolution_error();
+            server.core.counters.error(Counter::ErrorsHubResolutionTotal);
             refusal(StatusCode::BAD_REQUEST, why)
         }
     }
@@ -219,7 +220,7 @@ fn not_admitted(server: &Server, request: &Request, why: Refusal) -> Answer {
 /// An answer on its way out: refusals are counted.
 fn seen_off(server: &Server, answer: Answer) -> Answer {
     if answer.status().is_client_error() || answer.status().is_server_error() {
-        server.core.counters.requests_refused_total.increment();
+        server.core.counters.increment(Counter::RequestsRefusedTotal);
         tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = answer.status().as_u16(), "a request was refused");
     }
     answer
@@ -431,7 +432,7 @@ impl Visit<'_> {
         if let Some(max) = core.settings.max_incoming_message.filter(|max| data.len() > *max) {
             return too_large(max);
         }
-        core.counters.connection_messages_sent_total.increment();
+        core.counters.increment(Counter::ConnectionMessagesSentTotal);
         let context = match &record {
             Some(record) => {
                 record.traffic.heard(core, core.now());

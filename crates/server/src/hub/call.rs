@@ -20,6 +20,7 @@ use crate::{
         pipeline::{Verdict, leave},
         result::Answer,
     },
+    metrics::Counter,
 };
 
 /// What comes of a method.
@@ -111,7 +112,7 @@ fn not_authorized(hub: &HubEntry, method: &MethodDescriptor) -> Failure {
 }
 
 fn log_failure(invocation: &Invocation, failure: &Failure) {
-    invocation.context().core.counters().invocation_error();
+    invocation.context().core.counters().error(Counter::ErrorsHubInvocationTotal);
     tracing::debug!(target: "SignalR.HubDispatcher", %failure, "a call failed");
 }
 

@@ -31,6 +31,7 @@ use crate::{
         registry::HubRegistry,
         signal::{self, Signal},
     },
+    metrics::Counter,
 };
 
 /// All hubs of a server, at one endpoint.
@@ -187,7 +188,7 @@ impl Admission for HubAdmission {
         match self.hub(invocation.hub()) {
             Some(hub) => call::answer(context, hub, invocation, self.detailed_errors),
             None => {
-                context.core.counters().resolution_error();
+                context.core.counters().error(Counter::ErrorsHubResolutionTotal);
                 let why = format!("the hub '{}' does not exist here", invocation.hub());
                 Begun::Done(Received::Malformed(why))
             }

@@ -16,6 +16,7 @@ use super::{Framing, Link, LinkSeed, link::More, shared_batch::shared};
 use crate::{
     encoded::{Acknowledge, Command, Encoded, Format, Outgoing},
     lost::{LossCause, LostCount},
+    metrics::Counter,
     protect::GroupsToken,
     server::Core,
 };
@@ -252,8 +253,8 @@ impl Reader {
         };
         let count = batch.iter().filter(|delivery| mine(delivery)).count();
         let only = batch.iter().find(|delivery| mine(delivery)).filter(|_| count == 1);
-        core.counters.message_bus_messages_received_total.add(batch.len() as u64);
-        core.counters.connection_messages_received_total.add(count as u64);
+        core.counters.add(Counter::MessageBusMessagesReceivedTotal, batch.len() as u64);
+        core.counters.add(Counter::ConnectionMessagesReceivedTotal, count as u64);
         let (at, single) = match only.filter(|_| self.news.is_empty()) {
             Some(only) => (only.position, Some(only)),
             None => (last.position, None),

@@ -35,6 +35,7 @@ use crate::{
     connection::{Farewell, Record},
     http::{host::PollAnswer, request::Request},
     lost::{LossCause, LostCount},
+    metrics::Counter,
     server::Core,
     trace,
 };
@@ -204,9 +205,9 @@ impl Link {
         };
         *link.lock_reader() = Some(reader);
         trace::transport_opened(kind, connection);
-        core.counters.current(kind).increment();
-        core.counters.message_bus_subscribers_current.increment();
-        core.counters.message_bus_subscribers_total.increment();
+        core.counters.increment(Counter::current(kind));
+        core.counters.increment(Counter::MessageBusSubscribersCurrent);
+        core.counters.increment(Counter::MessageBusSubscribersTotal);
         link
     }
 
@@ -463,8 +464,8 @@ impl Link {
         if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.core.counters.current(self.kind).decrement();
-        self.core.counters.message_bus_subscribers_current.decrement();
+        self.core.counters.decrement(Counter::current(self.kind));
+        self.core.counters.decrement(Counter::MessageBusSubscribersCurrent);
         trace::transport_closed(self.kind, self.record.id, input);
         self.record.part(&self.core, self, input);
     }

@@ -28,7 +28,7 @@ use super::{
     socket::{NORMAL, Progress, farewell},
     turn::Turn,
 };
-use crate::{application::Received, begun::Begun, trace};
+use crate::{application::Received, begun::Begun, metrics::Counter, trace};
 
 /// How long the client may take to answer our close frame (spec 6.2).
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
@@ -201,7 +201,7 @@ impl Carrier {
                     self.arrived(arrived);
                 }
                 Err(Violation { code, reason }) => {
-                    self.link.core.counters.transport_error();
+                    self.link.core.counters.error(Counter::ErrorsTransportTotal);
                     self.close(Some(code), reason, Hearing::Waste);
                 }
             }
@@ -276,7 +276,7 @@ impl Limit {
 /// Hands one message to the application. Its synchronous part runs here, so messages begin in their order (CP-133); if it has to
 /// wait it goes on by itself and the socket is read on.
 fn begin(link: &Arc<Link>, text: &str) {
-    link.core.counters.connection_messages_sent_total.increment();
+    link.core.counters.increment(Counter::ConnectionMessagesSentTotal);
     link.record.traffic.read(text.len());
     link.socket.begin_call();
     match link.admission.received(link.context(), text) {
@@ -299,7 +299,7 @@ fn finish(link: &Link, received: Received) {
         Received::Nothing => {}
         // Spec 2.10, row 21: dropped, without an answer; the socket stays.
         Received::Malformed(why) => {
-            link.core.counters.requests_refused_total.increment();
+            link.core.counters.increment(Counter::RequestsRefusedTotal);
             trace::transport_refused(link.kind, link.record.id, why);
         }
         Received::Failed(failure) => {
