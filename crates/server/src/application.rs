@@ -38,6 +38,9 @@ pub(crate) type Handling = BoxFuture<'static, Result<(), Failure>>;
 ///
 /// A receive request's admission lives as long as its transport connection: its callbacks see *that* request.
 pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
+    /// The request that was admitted.
+    fn request(&self) -> &Arc<Request>;
+
     /// The topics of a receive request besides the connection's own `c-<id>` and its groups.
     /// With room for one more.
     fn topics(&self, user: Option<&UserId>) -> Vec<TopicName>;
@@ -50,13 +53,13 @@ pub(crate) trait Admission: Send + Sync + fmt::Debug + 'static {
 
     /// A SignalR connection has begun. An error makes `/start` (or the old clients' `/connect`) fail. `None`, here and below, if nobody
     /// listens: then there is nothing to wait for.
-    fn connected(&self, context: Context) -> Option<Handling>;
+    fn connected(&self, about: About<'_>) -> Option<Handling>;
 
     /// A SignalR connection has a new transport connection.
-    fn reconnected(&self, context: Context) -> Option<Handling>;
+    fn reconnected(&self, about: About<'_>) -> Option<Handling>;
 
     /// A SignalR connection is over. Never called twice for one connection, and nothing is called after it.
-    fn disconnected(&self, context: Context, reason: Reason) -> Option<Handling>;
+    fn disconnected(&self, about: About<'_>, reason: Reason) -> Option<Handling>;
 
     /// The client sent `data`. What the application does without waiting is done when this returns.
     fn received(&self, context: Context, data: &str) -> Begun<Received>;
@@ -71,6 +74,22 @@ pub(crate) struct Context {
     /// The server: topics, acknowledgements, counters.
     pub(crate) core: Arc<Core>,
     pub(crate) holder: Holder,
+}
+
+/// Which connection a lifetime event is about; a [`Context`] for those who want to hear of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) record: &'a Arc<Record>,
+    pub(crate) request: &'a Arc<Request>,
+    pub(crate) core: &'a Arc<Core>,
+}
+
+impl About<'_> {
+    pub(crate) fn context(self) -> Context {
+        let holder = Holder::ThisServer(Arc::clone(self.record));
+        let (request, core) = (Arc::clone(self.request), Arc::clone(self.core));
+        Context { id: self.record.id, request, core, holder }
+    }
 }
 
 /// Who knows when the SignalR connection ends.

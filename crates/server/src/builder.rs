@@ -11,7 +11,6 @@ use heliostat_proto::{
     connection::{Timeouts, TimeoutsError},
     name::UserId,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     application::Application,
@@ -25,7 +24,7 @@ use crate::{
     metrics::Counters,
     persistent_connection::{PersistentApplication, PersistentConnection},
     protect::{KeyRing, KeyRingError, Protector},
-    server::{Core, Endpoint, Server, UserIds},
+    server::{Core, Endpoint, Flag, Mapped, Server, UserIds},
     settings::Settings,
     user,
 };
@@ -242,12 +241,14 @@ impl ServerBuilder {
             user_ids: self.user_ids,
             on_lost: self.on_lost,
             initialize: Arc::new(Outgoing::Command(Command::Initialize)),
-            draining: CancellationToken::new(),
-            stopping: CancellationToken::new(),
+            paths: endpoints.iter().map(|endpoint| endpoint.path.clone()).collect(),
+            draining: Flag::default(),
+            stopping: Flag::default(),
             runtime: OnceLock::new(),
             settings: self.settings,
         };
-        Ok(Server { core: Arc::new(core), hubs, endpoints: endpoints.into() })
+        let mapped = Mapped { hubs, endpoints: endpoints.into() };
+        Ok(Server { core: Arc::new(core), mapped: Arc::new(mapped) })
     }
 
     fn note(&mut self, error: BuildError) {

@@ -64,7 +64,7 @@ impl Server {
     /// }
     /// ```
     pub async fn drain(&self, drain: Drain) -> usize {
-        self.core.draining.cancel();
+        self.core.draining.set();
         let Drain { connections, every, deadline } = drain;
         tracing::info!(
             target: trace::HEARTBEAT, connections, ?every, ?deadline,
@@ -90,7 +90,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn is_leaving(&self) -> bool {
-        self.core.draining.is_cancelled() || self.core.stopping.is_cancelled()
+        self.core.draining.is_set() || self.core.stopping.is_set()
     }
 
     async fn empty(&self, drain: &Drain) {

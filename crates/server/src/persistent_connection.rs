@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    application::{Admission, Application, Context, Handling, Received, Refusal},
+    application::{About, Admission, Application, Context, Handling, Received, Refusal},
     begun::Begun,
     failure::Failure,
     groups::{GroupError, Membership},
@@ -382,6 +382,10 @@ impl<C: PersistentConnection> PersistentAdmission<C> {
 }
 
 impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
+    fn request(&self) -> &Arc<Request> {
+        &self.request
+    }
+
     fn topics(&self, _: Option<&UserId>) -> Vec<TopicName> {
         let mut topics = Vec::with_capacity(2);
         topics.push(TopicName::from(broadcast_topic(type_name::<C>())));
@@ -400,18 +404,18 @@ impl<C: PersistentConnection> Admission for PersistentAdmission<C> {
         kept.iter().map(|group| format!("{prefix}{}", group.as_str())).collect()
     }
 
-    fn connected(&self, context: Context) -> Option<Handling> {
-        let connection = Arc::clone(&self.connection);
+    fn connected(&self, about: About<'_>) -> Option<Handling> {
+        let (connection, context) = (Arc::clone(&self.connection), about.context());
         Some(async move { connection.connected(&Self::handle(context)).await }.boxed())
     }
 
-    fn reconnected(&self, context: Context) -> Option<Handling> {
-        let connection = Arc::clone(&self.connection);
+    fn reconnected(&self, about: About<'_>) -> Option<Handling> {
+        let (connection, context) = (Arc::clone(&self.connection), about.context());
         Some(async move { connection.reconnected(&Self::handle(context)).await }.boxed())
     }
 
-    fn disconnected(&self, context: Context, reason: Reason) -> Option<Handling> {
-        let connection = Arc::clone(&self.connection);
+    fn disconnected(&self, about: About<'_>, reason: Reason) -> Option<Handling> {
+        let (connection, context) = (Arc::clone(&self.connection), about.context());
         let work = async move {
             connection.disconnected(&Self::handle(context), reason).await;
             Ok(())

@@ -4,19 +4,21 @@ use std::{
     any::TypeId,
     cell::Cell,
     fmt,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use heliostat_bus::{Bus, Position};
 use heliostat_proto::{
-    connection::{Input, Timeouts},
+    connection::{Admission as Welcome, Input, Timeouts},
     id::ConnectionId,
     name::UserId,
 };
 use tokio::runtime::{EnterGuard, Handle};
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     application::Application,
@@ -74,12 +76,28 @@ pub(crate) struct Core {
     pub(crate) on_lost: Option<LossHook>,
     /// The one command that every connection gets.
     pub(crate) initialize: Arc<Outgoing>,
-    /// Cancelled when the server begins to be emptied.
-    pub(crate) draining: CancellationToken,
-    /// Cancelled when the server begins to shut down.
-    pub(crate) stopping: CancellationToken,
+    /// Of all endpoints, in their order. What is mapped there is not known here: it may hold this.
+    pub(crate) paths: Box<[Box<str>]>,
+    /// Set when the server begins to be emptied.
+    pub(crate) draining: Flag,
+    /// Set when the server begins to shut down.
+    pub(crate) stopping: Flag,
     /// Where everything runs: the runtime on which the first connection came. The heartbeat runs there.
     pub(crate) runtime: OnceLock<Handle>,
+}
+
+/// Something that happens to a server once. Every request asks, so it is a look at memory that nobody writes to.
+#[derive(Debug, Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl fmt::Debug for Core {
@@ -112,15 +130,21 @@ impl fmt::Debug for Core {
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(crate) core: Arc<Core>,
+    pub(crate) mapped: Arc<Mapped>,
+}
+
+/// What clients find on a server.
+#[derive(Debug)]
+pub(crate) struct Mapped {
     pub(crate) hubs: Arc<HubRegistry>,
-    pub(crate) endpoints: Arc<[Endpoint]>,
+    pub(crate) endpoints: Box<[Endpoint]>,
 }
 
 /// One mapped path.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     /// As it was mapped: starts with a slash, does not end with one (the root is empty).
-    pub(crate) path: Arc<str>,
+    pub(crate) path: Box<str>,
     pub(crate) application: Arc<dyn Application>,
     pub(crate) options: EndpointOptions,
     pub(crate) scripts: Scripts,
@@ -158,7 +182,7 @@ impl Server {
     /// If no endpoint is mapped at `path`.
     pub fn nested(&self, path: &str) -> Result<HeliostatService, NotMapped> {
         let wanted = path.trim_end_matches('/');
-        match self.endpoints.iter().position(|endpoint| endpoint.path.eq_ignore_ascii_case(wanted)) {
+        match self.mapped.endpoints.iter().position(|endpoint| endpoint.path.eq_ignore_ascii_case(wanted)) {
             Some(index) => Ok(HeliostatService::new(self.clone(), Some(index))),
             None => Err(NotMapped {
                 path: path.to_owned(),
@@ -169,26 +193,31 @@ impl Server {
 
     /// The paths of all endpoints.
     pub fn mapped_paths(&self) -> impl Iterator<Item = &str> {
-        self.endpoints.iter().map(|endpoint| if endpoint.path.is_empty() { "/" } else { &endpoint.path })
+        let shown = |path| if str::is_empty(path) { "/" } else { path };
+        self.mapped.endpoints.iter().map(move |endpoint| shown(&*endpoint.path))
     }
 
     /// A hub's clients and groups, for use outside of its methods. `None` if no such hub was added.
     #[must_use]
     pub fn hub<H: Hub>(&self) -> Option<HubContext> {
-        self.hubs.find_type(TypeId::of::<H>()).map(|entry| HubContext::new(Arc::clone(&self.core), entry))
+        self.mapped
+            .hubs
+            .find_type(TypeId::of::<H>())
+            .map(|entry| HubContext::new(Arc::clone(&self.core), entry))
     }
 
     /// The same by the hub's name, in any case (CP-179).
     #[must_use]
     pub fn hub_named(&self, name: &str) -> Option<HubContext> {
-        self.hubs.find(name).map(|entry| HubContext::new(Arc::clone(&self.core), entry))
+        self.mapped.hubs.find(name).map(|entry| HubContext::new(Arc::clone(&self.core), entry))
     }
 
     /// The connections of the persistent connection type that is mapped at `path`, for use outside of its callbacks.
     #[must_use]
     pub fn persistent(&self, path: &str) -> Option<PersistentContext> {
         let wanted = path.trim_end_matches('/');
-        let endpoint = self.endpoints.iter().find(|endpoint| endpoint.path.eq_ignore_ascii_case(wanted))?;
+        let endpoint =
+            self.mapped.endpoints.iter().find(|endpoint| endpoint.path.eq_ignore_ascii_case(wanted))?;
         endpoint.persistent.map(|(_, name)| PersistentContext::new(Arc::clone(&self.core), name))
     }
 
@@ -259,7 +288,7 @@ impl Server {
     pub async fn shutdown(&self) {
         const AT_MOST: Duration = Duration::from_secs(5);
         const LOOK_EVERY: Duration = Duration::from_millis(10);
-        self.core.stopping.cancel();
+        self.core.stopping.set();
         let all_ended = async {
             // A record leaves the registry with its shutdown, but its transport connection still has its last word to say.
             let mut ending = Vec::new();
@@ -305,6 +334,11 @@ impl Core {
     /// The time that is so much later than the server's start.
     pub(crate) fn after_start(&self, nanoseconds: u64) -> Instant {
         self.started + Duration::from_nanos(nanoseconds)
+    }
+
+    /// Where an endpoint is mapped, by its place.
+    pub(crate) fn path(&self, endpoint: usize) -> &str {
+        self.paths.get(endpoint).map_or("", |path| path)
     }
 
     pub(crate) const fn counters(&self) -> &Counters {
@@ -364,7 +398,7 @@ impl Core {
 
     /// Whether this connection may not begin here, because it would only have to leave again.
     pub(crate) fn refuses(&self, id: ConnectionId) -> bool {
-        self.draining.is_cancelled() && self.registry.find(id).is_none_or(|known| known.is_forgotten())
+        self.draining.is_set() && self.registry.find(id).is_none_or(|known| known.is_forgotten())
     }
 
     /// The record of a connection, new if this server does not know it; if it is over, what its client is to read.
@@ -378,11 +412,15 @@ impl Core {
                 self.counters.increment(Counter::ConnectionsCurrent);
                 Record::new(self, id)
             });
-            let record = known.living()?;
-            if !record.is_forgotten() {
-                return Ok(record);
+            let record = match known {
+                Known::Record(record) => record,
+                Known::Tombstone(_) => return known.living(),
+            };
+            match record.admits() {
+                Welcome::Welcome => return Ok(record),
+                Welcome::Ended => return Err(record.farewell()),
+                Welcome::Forgotten => self.forget(&record),
             }
-            self.forget(&record);
         }
     }
 

@@ -39,10 +39,13 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// The pages in front of a server.
 #[derive(Clone, Debug)]
-pub(crate) struct Site {
+pub(crate) struct Site(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     server: HeliostatService,
-    pages: Arc<Pages>,
-    operations: Arc<Operations>,
+    pages: Pages,
+    operations: Operations,
 }
 
 #[derive(Debug)]
@@ -64,7 +67,7 @@ impl Site {
             assets: assets::all(),
         };
         let operations = Operations::new(server, configuration.settings.operations_token.as_deref());
-        Self { server: server.service(), pages: Arc::new(pages), operations: Arc::new(operations) }
+        Self(Arc::new(Parts { server: server.service(), pages, operations }))
     }
 }
 
@@ -87,15 +90,14 @@ impl Service<Request<RequestBody>> for SiteFor {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let Site { server, pages, operations } = &self.site;
+        let Parts { server, pages, operations } = &*self.site.0;
         let other = || operations.answer(&request, self.peer).or_else(|| pages.answer(&request));
         if !server.serves(request.uri().path())
             && let Some(answer) = other()
         {
             return Box::pin(ready(Ok(answer.map(ResponseBody::from))));
         }
-        // The server's service is always ready, so it need not be asked.
-        tower_service::Service::call(&mut server.clone(), request)
+        server.answer(request)
     }
 }
 

@@ -41,7 +41,7 @@ impl Record {
             id: self.id,
             transport,
             protocol_version: owned.as_ref().map(|owned| owned.protocol_version),
-            endpoint: owned.as_ref().map_or_else(String::new, |owned| owned.endpoint.to_string()),
+            endpoint: owned.as_ref().map_or_else(String::new, |owned| core.path(owned.endpoint).to_owned()),
             user: owned.and_then(|owned| owned.user),
             since: core.clock.time_of_day(self.began),
             state: shown,

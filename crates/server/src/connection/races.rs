@@ -26,7 +26,7 @@ use heliostat_proto::{
 
 use super::{Arrival, Callback, Known, Outcome, Owner, Record};
 use crate::{
-    application::{Admission, Context, Handling, Received},
+    application::{About, Admission, Context, Handling, Received},
     begun::Begun,
     failure::Failure,
     http::request::Request,
@@ -45,13 +45,16 @@ struct Witness {
     was_disturbed: AtomicBool,
 }
 
-/// The witness, as requests bring it.
-#[derive(Clone, Debug, Default)]
-struct Present(Arc<Witness>);
+/// The witness, as a request brings it.
+#[derive(Debug)]
+struct Present {
+    witness: Arc<Witness>,
+    request: Arc<Request>,
+}
 
 impl Present {
     fn hear(&self, what: &'static str) -> BoxFuture<'static, ()> {
-        let witness = Arc::clone(&self.0);
+        let witness = Arc::clone(&self.witness);
         async move {
             if witness.is_busy.swap(true, Ordering::SeqCst) {
                 witness.was_disturbed.store(true, Ordering::SeqCst);
@@ -65,6 +68,10 @@ impl Present {
 }
 
 impl Admission for Present {
+    fn request(&self) -> &Arc<Request> {
+        &self.request
+    }
+
     fn hears(&self, _: &HubName) -> bool {
         true
     }
@@ -77,15 +84,15 @@ impl Admission for Present {
         groups
     }
 
-    fn connected(&self, _: Context) -> Option<Handling> {
+    fn connected(&self, _: About<'_>) -> Option<Handling> {
         Some(self.hear("connected").map(Ok).boxed())
     }
 
-    fn reconnected(&self, _: Context) -> Option<Handling> {
+    fn reconnected(&self, _: About<'_>) -> Option<Handling> {
         Some(self.hear("reconnected").map(Ok).boxed())
     }
 
-    fn disconnected(&self, _: Context, _: Reason) -> Option<Handling> {
+    fn disconnected(&self, _: About<'_>, _: Reason) -> Option<Handling> {
         Some(self.hear("disconnected").map(Ok).boxed())
     }
 
@@ -98,7 +105,7 @@ impl Admission for Present {
 struct Stage {
     core: Arc<Core>,
     record: Arc<Record>,
-    present: Present,
+    witness: Arc<Witness>,
     kind: TransportKind,
     links: Mutex<Vec<Arc<Link>>>,
 }
@@ -109,7 +116,7 @@ impl Stage {
         random[..4].copy_from_slice(&number.to_ne_bytes());
         let record = core.record(ConnectionId::from_random(random)).unwrap();
         let kind = if number % 4 < 2 { TransportKind::ServerSentEvents } else { TransportKind::LongPolling };
-        Self { core: Arc::clone(core), record, present: Present::default(), kind, links: Mutex::default() }
+        Self { core: Arc::clone(core), record, witness: Arc::default(), kind, links: Mutex::default() }
     }
 
     fn polls(&self) -> bool {
@@ -127,11 +134,8 @@ impl Stage {
             transport: Some(self.kind),
             protocol_version: ProtocolVersion::parse("2.1").unwrap(),
         };
-        Owner {
-            admission: Arc::new(self.present.clone()),
-            request: Arc::new(request),
-            endpoint: "/signalr".into(),
-        }
+        let admission = Present { witness: Arc::clone(&self.witness), request: Arc::new(request) };
+        Owner { admission: Arc::new(admission), endpoint: 0 }
     }
 
     fn open(&self, opening: Opening) {
@@ -142,7 +146,6 @@ impl Stage {
             kind: self.kind,
             framing,
             admission: Arc::clone(&owner.admission),
-            request: Arc::clone(&owner.request),
             topics: vec![self.record.topic.clone()],
             groups: GroupsRead { prefix: "", names: BTreeSet::new() },
             initializes: Initializes::Yes,
@@ -216,7 +219,7 @@ impl Stage {
         let end = async move { done.send(()).map_err(|()| Failure::new("nobody waits")) };
         self.record.call_back(Callback::Other(end.boxed()));
         last.await.unwrap();
-        self.present.0.heard.lock().unwrap().clone()
+        self.witness.heard.lock().unwrap().clone()
     }
 }
 
@@ -233,7 +236,7 @@ async fn however_ends_and_returns_race_connected_is_first_and_disconnected_last_
         }
         tokio::task::block_in_place(|| stage.race(round));
         let story = stage.story().await;
-        assert!(!stage.present.0.was_disturbed.load(Ordering::SeqCst), "two at once: {story:?}");
+        assert!(!stage.witness.was_disturbed.load(Ordering::SeqCst), "two at once: {story:?}");
         let times = |what: &str| story.iter().filter(|heard| **heard == what).count();
         assert!(
             times("connected") <= 1 && story.iter().skip(1).all(|heard| *heard != "connected"),
@@ -308,7 +311,7 @@ async fn a_tombstone_says_whose_connection_it_was_and_keeps_no_request() {
     drop(stage);
     tokio::task::yield_now().await;
     assert!(record.upgrade().is_none(), "nobody holds it any more");
-    assert_eq!(Arc::strong_count(&owner.request), 1, "only this test holds it");
+    assert_eq!(Arc::strong_count(owner.admission.request()), 1, "only this test holds it");
     let info = server.connection(id).unwrap();
     assert!(matches!(info.state, crate::ConnectionState::Ended { .. }), "{info:?}");
     assert_eq!(info.user.as_ref().map(UserId::as_str), Some("ann"));
@@ -346,7 +349,7 @@ async fn a_start_that_comes_too_late_leaves_nothing_behind() {
     stage.hear(Input::Aborted);
     let late = stage.owner();
     stage.record.start(&server.core, late.clone());
-    assert_eq!(Arc::strong_count(&late.request), 1, "only this test holds it");
+    assert_eq!(Arc::strong_count(late.admission.request()), 1, "only this test holds it");
     assert_eq!(stage.story().await, ["connected", "disconnected"]);
 }
 

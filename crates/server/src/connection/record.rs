@@ -32,7 +32,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{
-    application::{Admission, Context, Holder},
+    application::{About, Admission, Context},
     http::request::Request,
     lost::LossCause,
     metrics::Counter,
@@ -123,8 +123,8 @@ impl State {
 #[derive(Clone, Debug)]
 pub(crate) struct Owner {
     pub(crate) admission: Arc<dyn Admission>,
-    pub(crate) request: Arc<Request>,
-    pub(crate) endpoint: Arc<str>,
+    /// Its place among the server's.
+    pub(crate) endpoint: usize,
 }
 
 /// A receive request that wants to become the connection's transport connection.
@@ -132,7 +132,7 @@ pub(crate) struct Owner {
 pub(crate) struct Arrival {
     pub(crate) seed: LinkSeed,
     pub(crate) opening: Opening,
-    pub(crate) endpoint: Arc<str>,
+    pub(crate) endpoint: usize,
 }
 
 impl fmt::Debug for Record {
@@ -181,7 +181,7 @@ impl Record {
         let Arrival { seed, opening, endpoint } = arrival;
         let (kind, now) = (seed.kind, seed.came_at);
         self.traffic.heard(core, now);
-        let (admission, request) = (Arc::clone(&seed.admission), Arc::clone(&seed.request));
+        let admission = Arc::clone(&seed.admission);
         let mut state = self.lock();
         if state.machine.admits() != Welcome::Welcome {
             return None;
@@ -191,7 +191,7 @@ impl Record {
         let mut left = state.left.take();
         let rest = left.as_mut().filter(|_| opening == Opening::Poll).and_then(|left| left.take_rest(&seed));
         let link = Link::new(core, self, id, seed, rest);
-        let owner_before = state.owner.replace(Owner { admission, request, endpoint });
+        let owner_before = state.owner.replace(Owner { admission, endpoint });
         state.links += 1;
         let replaced = state.link.replace(Arc::clone(&link));
         state.told = Some((link.written_at(), link.heard_at()));
@@ -209,14 +209,19 @@ impl Record {
         Some(link)
     }
 
+    /// Whether a request may come in.
+    pub(crate) fn admits(&self) -> Welcome {
+        self.lock().machine.admits()
+    }
+
     /// Whether the connection is over and this request comes too late (D-1).
     pub(crate) fn is_over(&self) -> bool {
-        self.lock().machine.admits() == Welcome::Ended
+        self.admits() == Welcome::Ended
     }
 
     /// Whether its id is unknown again.
     pub(crate) fn is_forgotten(&self) -> bool {
-        self.lock().machine.admits() == Welcome::Forgotten
+        self.admits() == Welcome::Forgotten
     }
 
     /// Where its client is, for whoever wants to send it on.
@@ -282,9 +287,9 @@ impl Record {
 
     /// Its user, as far as its requests say.
     pub(crate) fn user(&self, core: &Core) -> Option<UserId> {
-        let request = self.lock().owner.as_ref().map(|owner| Arc::clone(&owner.request));
+        let owner = self.lock().owner.clone();
         // The application's own code, so not under the lock.
-        core.user_id(&*request?)
+        core.user_id(owner?.admission.request())
     }
 
     /// `/start` came. Its callbacks see that request.
@@ -432,7 +437,7 @@ impl Record {
         core.counters.increment(Counter::ConnectionsConnected);
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
         if let Some(owner) = &state.owner {
-            match owner.admission.connected(self.context(core, &owner.request)) {
+            match owner.admission.connected(self.about(core, owner)) {
                 Some(work) => self.call_back(Callback::Connected(work)),
                 None => self.callbacks.skip_connected(),
             }
@@ -442,7 +447,7 @@ impl Record {
     fn raise_reconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.increment(Counter::ConnectionsReconnected);
         tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
-        let work = |owner: &Owner| owner.admission.reconnected(self.context(core, &owner.request));
+        let work = |owner: &Owner| owner.admission.reconnected(self.about(core, owner));
         if let Some(work) = state.owner.as_ref().and_then(work) {
             self.call_back(Callback::Other(work));
         }
@@ -452,7 +457,7 @@ impl Record {
         core.counters.increment(Counter::ConnectionsDisconnected);
         tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
         self.ended.end();
-        let work = |owner: &Owner| owner.admission.disconnected(self.context(core, &owner.request), reason);
+        let work = |owner: &Owner| owner.admission.disconnected(self.about(core, owner), reason);
         if let Some(work) = state.owner.as_ref().and_then(work) {
             self.call_back(Callback::Other(work));
         }
@@ -471,8 +476,11 @@ impl Record {
     }
 
     pub(crate) fn context(self: &Arc<Self>, core: &Arc<Core>, request: &Arc<Request>) -> Context {
-        let holder = Holder::ThisServer(Arc::clone(self));
-        Context { id: self.id, request: Arc::clone(request), core: Arc::clone(core), holder }
+        About { record: self, request, core }.context()
+    }
+
+    fn about<'a>(self: &'a Arc<Self>, core: &'a Arc<Core>, owner: &'a Owner) -> About<'a> {
+        About { record: self, request: owner.admission.request(), core }
     }
 
     /// Whether a transport connection has taken everything up to here. Readers leave no trace of it while they are there.

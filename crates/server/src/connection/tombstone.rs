@@ -5,7 +5,6 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
     time::Instant,
 };
 
@@ -51,16 +50,18 @@ struct Extras {
 pub(super) struct Epitaph {
     pub(super) user: Option<UserId>,
     pub(super) protocol_version: ProtocolVersion,
-    pub(super) endpoint: Arc<str>,
+    /// Its place among the server's.
+    pub(super) endpoint: usize,
 }
 
 impl Epitaph {
     /// Asks the application, so not under a lock. A rule that panics knows no user.
     pub(super) fn of(core: &Core, owner: &Owner) -> Self {
+        let request = owner.admission.request();
         Self {
-            user: catch_unwind(AssertUnwindSafe(|| core.user_id(&owner.request))).unwrap_or_default(),
-            protocol_version: owner.request.protocol_version,
-            endpoint: Arc::clone(&owner.endpoint),
+            user: catch_unwind(AssertUnwindSafe(|| core.user_id(request))).unwrap_or_default(),
+            protocol_version: request.protocol_version,
+            endpoint: owner.endpoint,
         }
     }
 }
@@ -111,7 +112,7 @@ impl Tombstone {
             user: whose.and_then(|whose| whose.user.clone()),
             transport: self.carried.map(|(kind, _)| kind),
             protocol_version: whose.map(|whose| whose.protocol_version),
-            endpoint: whose.map_or_else(String::new, |whose| whose.endpoint.to_string()),
+            endpoint: whose.map_or_else(String::new, |whose| core.path(whose.endpoint).to_owned()),
             since: time_of_day(self.began),
             state: ConnectionState::Ended { reason: self.reason },
             last_heard: time_of_day(self.heard_at),

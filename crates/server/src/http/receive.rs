@@ -23,7 +23,7 @@ use crate::{
     begun::Begun,
     connection::{Arrival, Farewell, Outcome, Record},
     protect::GroupsToken,
-    server::{Core, Endpoint},
+    server::Core,
     transport::{
         Framing, GroupsRead, Initializes, Link, LinkSeed,
         passage::Passage,
@@ -36,9 +36,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Receive<'a> {
     pub(crate) core: &'a Arc<Core>,
-    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) group_prefix: &'static str,
+    /// Its place among the server's endpoints.
+    pub(crate) endpoint: usize,
     pub(crate) admission: Arc<dyn Admission>,
-    pub(crate) request: Arc<Request>,
     pub(crate) id: ConnectionId,
     pub(crate) kind: TransportKind,
     pub(crate) command: Command,
@@ -61,7 +62,7 @@ impl Receive<'_> {
     )]
     fn open(self) -> Result<Begun<Answer>, Answer> {
         let core = self.core;
-        if core.stopping.is_cancelled() || core.refuses(self.id) {
+        if core.stopping.is_set() || core.refuses(self.id) {
             return Err(shutting_down());
         }
         let framing = self.framing().map_err(|answer| *answer)?;
@@ -71,7 +72,7 @@ impl Receive<'_> {
                 "this is not a WebSocket request: it asks for no upgrade",
             ));
         }
-        let start = match core.bus.start_from(self.request.query_or_form("messageId")) {
+        let start = match core.bus.start_from(self.request().query_or_form("messageId")) {
             Ok(start) => start,
             // Another server's cursor is news, not a mistake (CP-051).
             Err(CursorError::Foreign) => heliostat_bus::Start::Unknown,
@@ -81,16 +82,15 @@ impl Receive<'_> {
             Ok(record) => record,
             Err(farewell) => return Err(self.stop(&farewell, &framing)),
         };
-        let groups = GroupsToken::open(&core.protector, self.id, self.request.query_or_form("groupsToken"));
+        let groups = GroupsToken::open(&core.protector, self.id, self.request().query_or_form("groupsToken"));
         let seed = LinkSeed {
             connection: self.id,
             kind: self.kind,
             framing: framing.clone(),
             admission: Arc::clone(&self.admission),
-            request: Arc::clone(&self.request),
             topics: self.topics(&record),
             groups: GroupsRead {
-                prefix: self.endpoint.application.group_prefix(),
+                prefix: self.group_prefix,
                 names: self.admission.rejoining_groups(groups).into_iter().collect(),
             },
             initializes: if self.command == Command::Connect { Initializes::Yes } else { Initializes::No },
@@ -98,16 +98,20 @@ impl Receive<'_> {
             came_at: core.now(),
         };
         let opening = self.opening();
-        let arrival = Arrival { seed, opening, endpoint: Arc::clone(&self.endpoint.path) };
+        let arrival = Arrival { seed, opening, endpoint: self.endpoint };
         match record.open(core, arrival) {
             Some(link) => Ok(self.carry(link, opening, record)),
             None => Err(self.stop(&record.farewell(), &framing)),
         }
     }
 
+    fn request(&self) -> &Request {
+        self.admission.request()
+    }
+
     /// What it reads besides its groups.
     fn topics(&self, record: &Record) -> Vec<TopicName> {
-        let user = self.core.user_id(&self.request);
+        let user = self.core.user_id(self.request());
         let mut topics = self.admission.topics(user.as_ref());
         topics.push(record.topic.clone());
         topics
@@ -115,7 +119,7 @@ impl Receive<'_> {
 
     fn opening(&self) -> Opening {
         match (self.command, self.kind) {
-            (Command::Connect, _) if self.request.protocol_version.has_delayed_start() => {
+            (Command::Connect, _) if self.request().protocol_version.has_delayed_start() => {
                 Opening::ConnectDelayed
             }
             (Command::Connect, _) => Opening::ConnectAtOnce,
@@ -135,7 +139,7 @@ impl Receive<'_> {
             TransportKind::ServerSentEvents => Framing::EventStream,
             TransportKind::LongPolling => self.callback.clone().map_or(Framing::LongPolling, Framing::Jsonp),
             TransportKind::ForeverFrame => {
-                let id = FrameId::parse(self.request.query("frameId").unwrap_or_default());
+                let id = FrameId::parse(self.request().query("frameId").unwrap_or_default());
                 Framing::ForeverFrame(
                     id.map_err(|error| Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))?,
                 )
@@ -168,7 +172,7 @@ impl Receive<'_> {
 
     /// The connection is over and the client does not know: D-1.
     fn stop(self, farewell: &Farewell, framing: &Framing) -> Answer {
-        match (self.request.protocol_version.understands_stop(), self.kind) {
+        match (self.request().protocol_version.understands_stop(), self.kind) {
             (StopSignal::Refusal, _) => {
                 refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one")
             }

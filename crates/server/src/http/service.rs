@@ -40,15 +40,19 @@ use crate::{
 
 /// Serves SignalR over HTTP/1.1. Made by [`Server::service`] and [`Server::nested`].
 #[derive(Clone, Debug)]
-pub struct HeliostatService {
+pub struct HeliostatService(Arc<Serves>);
+
+/// What a service serves. Shared as a whole: every request holds it, and a count that all threads change is dear.
+#[derive(Debug)]
+struct Serves {
     server: Server,
     /// The one endpoint behind a host that strips its path; otherwise all, by their full paths.
     nested: Option<usize>,
 }
 
 impl HeliostatService {
-    pub(crate) const fn new(server: Server, nested: Option<usize>) -> Self {
-        Self { server, nested }
+    pub(crate) fn new(server: Server, nested: Option<usize>) -> Self {
+        Self(Arc::new(Serves { server, nested }))
     }
 
     /// Whether an endpoint answers at `path`, for a host that has other pages beside it and wants to ask only one of them.
@@ -66,10 +70,31 @@ impl HeliostatService {
         self.endpoint(path).is_some()
     }
 
+    /// What [`call`](tower_service::Service::call) does, for a host that has the service only by reference.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn f(service: &heliostat::HeliostatService, request: http::Request<http_body_util::Full<bytes::Bytes>>) {
+    /// let answer = service.answer(request).await;
+    /// # }
+    /// ```
+    pub fn answer<B>(&self, request: http::Request<B>) -> Answering
+    where
+        B: Body<Data: Send> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        match self.arrive(parts) {
+            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok(*answer))),
+            Arrived::Asks(exchange) => Box::pin(async move { Ok(exchange.serve(body).await) }),
+        }
+    }
+
     /// Which endpoint, by its place.
     fn endpoint(&self, path: &str) -> Option<usize> {
-        self.nested.or_else(|| {
-            self.server.endpoints.iter().position(|endpoint| below(&endpoint.path, path).is_some())
+        let Serves { server, nested } = &*self.0;
+        nested.or_else(|| {
+            server.mapped.endpoints.iter().position(|endpoint| below(&endpoint.path, path).is_some())
         })
     }
 }
@@ -89,20 +114,19 @@ where
 {
     type Response = http::Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Answering;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        let (parts, body) = request.into_parts();
-        match self.arrive(parts) {
-            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok(*answer))),
-            Arrived::Asks(exchange) => Box::pin(async move { Ok(exchange.serve(body).await) }),
-        }
+        self.answer(request)
     }
 }
+
+/// An answer that is being made. There are no errors: what is wrong with a request is said in its answer.
+type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// What becomes of a request before its body is read.
 enum Arrived {
@@ -115,15 +139,15 @@ impl HeliostatService {
         let Some(endpoint) = self.endpoint(parts.uri.path()) else {
             return Arrived::Answered(Box::new(unmapped()));
         };
-        let endpoints = &self.server.endpoints;
-        let Some(Endpoint { options, .. }) = endpoints.get(endpoint) else {
+        let server = &self.0.server;
+        let Some(Endpoint { options, .. }) = server.mapped.endpoints.get(endpoint) else {
             return Arrived::Answered(Box::new(unmapped()));
         };
         let allow = match cross_origin::judge(options, &parts.method, &parts.headers) {
             CrossOrigin::Preflight(answer) => return Arrived::Answered(answer),
             CrossOrigin::Foreign => {
                 let answer = refusal(StatusCode::FORBIDDEN, "this origin may not connect here");
-                return Arrived::Answered(Box::new(seen_off(&self.server, answer)));
+                return Arrived::Answered(Box::new(seen_off(server, answer)));
             }
             CrossOrigin::Serve(allow) => allow.map(Box::new),
         };
@@ -132,7 +156,7 @@ impl HeliostatService {
             // An empty map keeps the room of what was taken out, for as long as the connection lives.
             parts.extensions = http::Extensions::new();
         }
-        let request = Arc::new(without_body(parts, &self.server.core.settings));
+        let request = Arc::new(without_body(parts, &server.core.settings));
         Arrived::Asks(Exchange { service: self.clone(), endpoint, allow, upgrade, request })
     }
 }
@@ -156,10 +180,10 @@ impl Exchange {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let answer = match self.read(body).await {
-            Ok(()) => self.answer().await,
+            Ok(()) => self.service.0.answer(self.endpoint, self.request, self.upgrade).await,
             Err(answer) => *answer,
         };
-        let mut answer = seen_off(&self.service.server, answer);
+        let mut answer = seen_off(&self.service.0.server, answer);
         if let Some(origin) = self.allow {
             cross_origin::allow(&mut answer, *origin);
         }
@@ -175,39 +199,36 @@ impl Exchange {
         if body.is_end_stream() {
             return Ok(());
         }
-        let form = form(body, &self.service.server.core.settings).await?;
+        let form = form(body, &self.service.0.server.core.settings).await?;
         if let Some(request) = Arc::get_mut(&mut self.request) {
             request.form = form;
         }
         Ok(())
     }
+}
 
-    async fn answer(&mut self) -> Answer {
-        let HeliostatService { server, nested } = &self.service;
-        let Some(endpoint) = server.endpoints.get(self.endpoint) else { return unmapped() };
-        let callback = match callback(endpoint, &self.request) {
+impl Serves {
+    async fn answer(&self, index: usize, request: Arc<Request>, upgrade: Option<Upgrade>) -> Answer {
+        let Self { server, nested } = self;
+        let Some(endpoint) = server.mapped.endpoints.get(index) else { return unmapped() };
+        let callback = match callback(endpoint, &request) {
             Ok(callback) => callback,
             Err(answer) => return *answer,
         };
-        let admission = match endpoint.application.admit(Arc::clone(&self.request)).end().await {
+        let is_known = request.user().is_some();
+        let admission = match endpoint.application.admit(request).end().await {
             Ok(admission) => admission,
-            Err(refused) => return not_admitted(server, &self.request, refused),
+            Err(Refusal::NotAuthorized) if is_known => return bare(StatusCode::FORBIDDEN),
+            Err(refused) => return not_admitted(server, refused),
         };
-        let visit = Visit {
-            server,
-            endpoint,
-            stripped: nested.map(|_| &*endpoint.path),
-            callback,
-            admission,
-            request: Arc::clone(&self.request),
-        };
-        visit.serve(&mut self.upgrade).await
+        let stripped = nested.map(|_| &*endpoint.path);
+        Visit { server, endpoint, index, stripped, callback, admission }.serve(upgrade).await
     }
 }
 
-fn not_admitted(server: &Server, request: &Request, why: Refusal) -> Answer {
+/// For a user who is not known.
+fn not_admitted(server: &Server, why: Refusal) -> Answer {
     match why {
-        Refusal::NotAuthorized if request.user().is_some() => bare(StatusCode::FORBIDDEN),
         Refusal::NotAuthorized => bare(StatusCode::UNAUTHORIZED),
         Refusal::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
         Refusal::UnknownHub(why) => {
@@ -252,17 +273,18 @@ fn callback(endpoint: &Endpoint, request: &Request) -> Result<Option<Callback>, 
 struct Visit<'a> {
     server: &'a Server,
     endpoint: &'a Endpoint,
+    /// Its place among the server's endpoints.
+    index: usize,
     /// What a host in front has taken from the path.
     stripped: Option<&'a str>,
     callback: Option<Callback>,
     admission: Arc<dyn Admission>,
-    request: Arc<Request>,
 }
 
 impl Visit<'_> {
-    async fn serve(&self, upgrade: &mut Option<Upgrade>) -> Answer {
+    async fn serve(self, upgrade: Option<Upgrade>) -> Answer {
         let core = &self.server.core;
-        let command = Command::of(self.request.path());
+        let command = Command::of(self.request().path());
         match command {
             Command::Script => {
                 if let Some(script) = self.endpoint.scripts.of(&self.url(), &*self.endpoint.application) {
@@ -274,7 +296,7 @@ impl Visit<'_> {
                 let question = Question {
                     core,
                     options: &self.endpoint.options,
-                    request: &self.request,
+                    request: self.request(),
                     url: &self.url(),
                     callback: self.callback.as_ref(),
                 };
@@ -306,23 +328,27 @@ impl Visit<'_> {
             | Command::Ping => {
                 let receive = Receive {
                     core,
-                    endpoint: self.endpoint,
-                    admission: Arc::clone(&self.admission),
-                    request: Arc::clone(&self.request),
+                    group_prefix: self.endpoint.application.group_prefix(),
+                    endpoint: self.index,
+                    admission: self.admission,
                     id: token.id,
                     kind,
                     command,
-                    callback: self.callback.clone(),
-                    upgrade: upgrade.take(),
+                    callback: self.callback,
+                    upgrade,
                 };
                 receive.serve().end().await
             }
         }
     }
 
+    fn request(&self) -> &Arc<Request> {
+        self.admission.request()
+    }
+
     /// The public path that clients come back to: what they asked for, without the command.
     fn url(&self) -> String {
-        let base = route::base_of(self.request.path());
+        let base = route::base_of(self.request().path());
         match self.stripped {
             Some(path) => format!("{path}{}", base.trim_end_matches('/')),
             None => base.to_owned(),
@@ -331,7 +357,7 @@ impl Visit<'_> {
 
     /// Spec 2.5, steps 6 to 8: the transport first, then the token (CP-042).
     fn identify(&self) -> Result<(TransportKind, ConnectionToken), Box<Answer>> {
-        let kind = self.request.transport.filter(|kind| self.endpoint.options.transports.contains(*kind));
+        let kind = self.request().transport.filter(|kind| self.endpoint.options.transports.contains(*kind));
         let kind = kind.ok_or_else(|| {
             let offered: Vec<_> =
                 self.endpoint.options.transports.iter().map(TransportKind::as_str).collect();
@@ -344,7 +370,7 @@ impl Visit<'_> {
             ))
         })?;
         let token =
-            self.request.query("connectionToken").filter(|token| !token.is_empty()).ok_or_else(|| {
+            self.request().query("connectionToken").filter(|token| !token.is_empty()).ok_or_else(|| {
                 Box::new(refusal(
                     StatusCode::BAD_REQUEST,
                     "the parameter `connectionToken` is missing; take it from the answer to negotiate",
@@ -357,7 +383,7 @@ impl Visit<'_> {
                 ConnectionToken::open_again
             }
         };
-        match open(&self.server.core.protector, token, self.request.user_name()) {
+        match open(&self.server.core.protector, token, self.request().user_name()) {
             Ok(token) => Ok((kind, token)),
             Err(error @ ConnectionTokenError::Unreadable) => {
                 Err(Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))
@@ -371,19 +397,14 @@ impl Visit<'_> {
     /// Spec 5.6: the answer waits for `connected`.
     async fn start(&self, token: &ConnectionToken) -> Answer {
         let core = &self.server.core;
-        if core.stopping.is_cancelled() || core.refuses(token.id) {
+        if core.stopping.is_set() || core.refuses(token.id) {
             return shutting_down();
         }
         let Ok(record) = core.record(token.id) else {
             return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
         };
         record.traffic.heard(core, core.now());
-        let owner = Owner {
-            admission: Arc::clone(&self.admission),
-            request: Arc::clone(&self.request),
-            endpoint: Arc::clone(&self.endpoint.path),
-        };
-        record.start(core, owner);
+        record.start(core, Owner { admission: Arc::clone(&self.admission), endpoint: self.index });
         match record.callbacks.connected().await {
             Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
             Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => {
@@ -404,7 +425,7 @@ impl Visit<'_> {
     /// Spec 6.6: may land on any server, whether or not it holds the receive request.
     async fn send(&self, token: &ConnectionToken, kind: TransportKind) -> Answer {
         let core = &self.server.core;
-        if core.stopping.is_cancelled() {
+        if core.stopping.is_set() {
             return shutting_down();
         }
         if kind == TransportKind::WebSockets {
@@ -419,9 +440,9 @@ impl Visit<'_> {
         // Spec 2.4: a form field, except for JSONP, which has no form.
         let data = match (&self.callback, kind) {
             (Some(_), TransportKind::LongPolling) => {
-                self.request.query("data").or_else(|| self.request.form("data"))
+                self.request().query("data").or_else(|| self.request().form("data"))
             }
-            _ => self.request.form("data"),
+            _ => self.request().form("data"),
         };
         let Some(data) = data else {
             return refusal(
@@ -438,11 +459,11 @@ impl Visit<'_> {
                 record.traffic.heard(core, core.now());
                 record.traffic.read(data.len());
                 record.callbacks.connected().await;
-                record.context(core, &self.request)
+                record.context(core, self.request())
             }
             None => CallbackContext {
                 id: token.id,
-                request: Arc::clone(&self.request),
+                request: Arc::clone(self.request()),
                 core: Arc::clone(core),
                 holder: Holder::AnotherServer(CancellationToken::new()),
             },

@@ -16,7 +16,7 @@ use heliostat_proto::{
 };
 
 use crate::{
-    application::{Admission, Application, Context, Handling, Received, Refusal},
+    application::{About, Admission, Application, Context, Handling, Received, Refusal},
     begun::Begun,
     endpoint::{DetailedErrors, EndpointOptions, JavaScriptProxies},
     failure::Failure,
@@ -46,10 +46,9 @@ pub(crate) struct HubApplication {
 /// One admitted request and the hubs that it lists and may hear.
 #[derive(Debug)]
 struct HubAdmission {
-    registry: Arc<HubRegistry>,
     detailed_errors: DetailedErrors,
     request: Arc<Request>,
-    hubs: Hubs,
+    hubs: Arc<Hubs>,
 }
 
 impl HubApplication {
@@ -64,24 +63,24 @@ impl HubApplication {
 
     fn judge(&self, request: Arc<Request>) -> Result<Arc<dyn Admission>, Refusal> {
         let listed = self.listed(request.query("connectionData").unwrap_or_default())?;
-        let lists_none = listed.is_empty();
+        let lists_none = listed.listed.is_empty();
         // Only when all are known: who names a hub that does not exist is told so, whatever else it may.
         let hubs = heard(listed, &request);
-        if hubs.is_empty() && !lists_none {
+        if hubs.listed.is_empty() && !lists_none {
             return Err(Refusal::NotAuthorized);
         }
-        let (registry, detailed_errors) = (Arc::clone(&self.registry), self.detailed_errors);
-        Ok(Arc::new(HubAdmission { registry, detailed_errors, request, hubs }))
+        Ok(Arc::new(HubAdmission { detailed_errors: self.detailed_errors, request, hubs }))
     }
 
     /// The hubs that this text lists.
-    fn listed(&self, text: &str) -> Result<Hubs, Refusal> {
+    fn listed(&self, text: &str) -> Result<Arc<Hubs>, Refusal> {
         if let Some(hubs) = self.listed.find(text) {
             return Ok(Arc::clone(hubs));
         }
         let names =
             connection_data::parse(Some(text)).map_err(|error| Refusal::Malformed(error.to_string()))?;
-        let hubs: Hubs = names.iter().map(|name| self.resolve(name.as_str())).collect::<Result<_, _>>()?;
+        let listed = names.iter().map(|name| self.resolve(name.as_str())).collect::<Result<_, _>>()?;
+        let hubs = Arc::new(Hubs { registry: Arc::clone(&self.registry), listed });
         self.listed.remember(text, &hubs);
         Ok(hubs)
     }
@@ -95,13 +94,15 @@ impl HubApplication {
 }
 
 /// Those of the hubs that the client of this request may hear.
-fn heard(listed: Hubs, request: &Request) -> Hubs {
+fn heard(hubs: Arc<Hubs>, request: &Request) -> Arc<Hubs> {
     let may_hear = |hub: &&HubEntry| hub.may_connect(request);
+    let Hubs { registry, listed } = &*hubs;
     match listed.iter().position(|hub| !may_hear(&hub)) {
-        None => listed,
+        None => hubs,
         Some(refused) => {
             let behind = listed.iter().skip(refused + 1).filter(may_hear);
-            listed.iter().take(refused).chain(behind).cloned().collect()
+            let listed = listed.iter().take(refused).chain(behind).cloned().collect();
+            Arc::new(Hubs { registry: Arc::clone(registry), listed })
         }
     }
 }
@@ -141,10 +142,14 @@ fn proxy(hub: &HubEntry) -> ProxyHub {
 }
 
 impl Admission for HubAdmission {
+    fn request(&self) -> &Arc<Request> {
+        &self.request
+    }
+
     fn topics(&self, user: Option<&UserId>) -> Vec<TopicName> {
         let of_each = if user.is_some() { 2 } else { 1 };
-        let mut topics = Vec::with_capacity(of_each * self.hubs.len() + 1);
-        for hub in &*self.hubs {
+        let mut topics = Vec::with_capacity(of_each * self.hubs.listed.len() + 1);
+        for hub in &self.hubs.listed {
             topics.push(hub.everyone().clone());
             let of_user = user.map(|user| Signal::User(user.as_str()).address(hub.name()).topic);
             topics.extend(of_user.map(TopicName::from));
@@ -153,12 +158,12 @@ impl Admission for HubAdmission {
     }
 
     fn hears(&self, hub: &HubName) -> bool {
-        self.hubs.iter().any(|heard| heard.name() == hub)
+        self.hubs.listed.iter().any(|heard| heard.name() == hub)
     }
 
     fn rejoining_groups(&self, groups: Vec<String>) -> Vec<String> {
         let mut rejoined = Vec::new();
-        for hub in &*self.hubs {
+        for hub in &self.hubs.listed {
             let own = |group: &String| GroupName::parse(signal::unqualified(hub.name(), group)?).ok();
             let claimed = groups.iter().filter_map(own).collect();
             // A hook that panics leaves the client in no group of its hub.
@@ -168,16 +173,16 @@ impl Admission for HubAdmission {
         rejoined
     }
 
-    fn connected(&self, context: Context) -> Option<Handling> {
-        self.each_hub(context, Event::Connected)
+    fn connected(&self, about: About<'_>) -> Option<Handling> {
+        self.each_hub(about, Event::Connected)
     }
 
-    fn reconnected(&self, context: Context) -> Option<Handling> {
-        self.each_hub(context, Event::Reconnected)
+    fn reconnected(&self, about: About<'_>) -> Option<Handling> {
+        self.each_hub(about, Event::Reconnected)
     }
 
-    fn disconnected(&self, context: Context, reason: Reason) -> Option<Handling> {
-        self.each_hub(context, Event::Disconnected(reason))
+    fn disconnected(&self, about: About<'_>, reason: Reason) -> Option<Handling> {
+        self.each_hub(about, Event::Disconnected(reason))
     }
 
     fn received(&self, context: Context, data: &str) -> Begun<Received> {
@@ -199,21 +204,22 @@ impl Admission for HubAdmission {
 impl HubAdmission {
     /// The hub of this name, in any spelling. Nearly all clients call hubs that they list, and they list few: those are found soonest.
     fn hub(&self, name: &str) -> Option<HubEntry> {
-        let listed = self.hubs.iter().find(|hub| same_name(hub.name().as_str(), name));
-        listed.cloned().or_else(|| self.registry.find(name))
+        let Hubs { registry, listed } = &*self.hubs;
+        let called = listed.iter().find(|hub| same_name(hub.name().as_str(), name));
+        called.cloned().or_else(|| registry.find(name))
     }
 
     /// Runs a callback on all hubs that listen at once. All run to their end even if one fails; the first failure in the list's order is
     /// reported.
-    fn each_hub(&self, context: Context, event: Event) -> Option<Handling> {
+    fn each_hub(&self, about: About<'_>, event: Event) -> Option<Handling> {
         let guarded = |hub: &HubEntry| {
-            let (name, run) = (hub.name().clone(), callback(hub.clone(), context.clone(), event));
+            let (name, run) = (hub.name().clone(), callback(hub.clone(), about.context(), event));
             async move {
                 let outcome = guard(run).await.unwrap_or_else(|panic| Err(panic.into()));
                 outcome.inspect_err(|failure| log_callback(&name, failure))
             }
         };
-        let mut listening = self.hubs.iter().filter(|hub| hub.listens(event));
+        let mut listening = self.hubs.listed.iter().filter(|hub| hub.listens(event));
         let first = listening.next()?;
         // Most clients list one hub: no list of futures for them.
         let Some(second) = listening.next() else { return Some(Box::pin(guarded(first))) };

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::hub::entry::HubEntry;
+use crate::hub::{entry::HubEntry, registry::HubRegistry};
 
 /// So many texts are remembered, the first ones that come: a page or a program has one, and looking through these costs less than a hash.
 /// Should somebody fill them with lists of his own, the others are read every time.
@@ -16,18 +16,22 @@ const LONGEST: usize = 512;
 
 /// Lists that were read, by their exact texts.
 #[derive(Debug, Default)]
-pub(crate) struct Listed([OnceLock<(Box<str>, Hubs)>; TEXTS]);
+pub(crate) struct Listed([OnceLock<(Box<str>, Arc<Hubs>)>; TEXTS]);
 
-/// Hubs in the order of a list.
-pub(crate) type Hubs = Arc<[HubEntry]>;
+/// Hubs in the order of a list, and where all others are found. Every request holds one, so it is one thing to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Hubs {
+    pub(crate) registry: Arc<HubRegistry>,
+    pub(crate) listed: Box<[HubEntry]>,
+}
 
 impl Listed {
-    pub(crate) fn find(&self, text: &str) -> Option<&Hubs> {
+    pub(crate) fn find(&self, text: &str) -> Option<&Arc<Hubs>> {
         let known = self.0.iter().map_while(OnceLock::get).find(|(known, _)| **known == *text);
         known.map(|(_, hubs)| hubs)
     }
 
-    pub(crate) fn remember(&self, text: &str, hubs: &Hubs) {
+    pub(crate) fn remember(&self, text: &str, hubs: &Arc<Hubs>) {
         if text.len() > LONGEST {
             return;
         }
@@ -51,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_text_is_found_as_it_is_and_no_other() {
-        let (listed, hubs) = (Listed::default(), Hubs::default());
+        let (listed, hubs) = (Listed::default(), Arc::default());
         listed.remember("[]", &hubs);
         assert!(listed.find("[]").is_some_and(|found| Arc::ptr_eq(found, &hubs)));
         assert!(listed.find("[ ]").is_none() && listed.find("").is_none());
@@ -59,7 +63,7 @@ mod tests {
 
     #[test]
     fn only_so_many_texts_are_remembered_and_no_long_ones() {
-        let (listed, hubs) = (Listed::default(), Hubs::default());
+        let (listed, hubs) = (Listed::default(), Arc::default());
         listed.remember(&"x".repeat(LONGEST + 1), &hubs);
         assert_eq!(remembered(&listed), 0);
         for number in 0..2 * TEXTS {

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     application::{Admission, Context},
     connection::{Farewell, Record},
-    http::{host::PollAnswer, request::Request},
+    http::host::PollAnswer,
     lost::{LossCause, LostCount},
     metrics::Counter,
     server::Core,
@@ -50,7 +50,6 @@ pub(crate) struct LinkSeed {
     pub(crate) kind: TransportKind,
     pub(crate) framing: Framing,
     pub(crate) admission: Arc<dyn Admission>,
-    pub(crate) request: Arc<Request>,
     /// What it reads besides its groups.
     pub(crate) topics: Vec<TopicName>,
     /// Verified and filtered: what the client's groups token is worth.
@@ -67,7 +66,6 @@ pub(crate) struct Link {
     pub(crate) record: Arc<Record>,
     pub(crate) core: Arc<Core>,
     pub(crate) admission: Arc<dyn Admission>,
-    pub(crate) request: Arc<Request>,
     reader: Mutex<Option<Reader>>,
     /// The task that carries this link's bytes.
     waker: AtomicWaker,
@@ -184,7 +182,6 @@ impl Link {
             record: Arc::clone(record),
             core: Arc::clone(core),
             admission: Arc::clone(&seed.admission),
-            request: Arc::clone(&seed.request),
             reader: Mutex::new(None),
             waker: AtomicWaker::new(),
             wakes: Wakes::new(),
@@ -331,7 +328,7 @@ impl Link {
 
     /// Whom this transport connection's callbacks are about.
     pub(crate) fn context(&self) -> Context {
-        self.record.context(&self.core, &self.request)
+        self.record.context(&self.core, self.admission.request())
     }
 
     /// Everything that is due, up to [`JOIN_UP_TO`]. A single response is passed on as it is; only a second one costs a copy.

@@ -23,7 +23,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{super::socket::MOST_WAITING, *};
 use crate::{
-    application::{Admission, Context as CallbackContext, Handling},
+    application::{About, Admission, Context as CallbackContext, Handling},
     connection::Arrival,
     http::{headers::Headers, request::Request},
     server::Server,
@@ -31,10 +31,17 @@ use crate::{
 };
 
 /// Counts what it hears.
-#[derive(Debug, Default)]
-struct Listener(AtomicUsize);
+#[derive(Debug)]
+struct Listener {
+    heard: AtomicUsize,
+    request: Arc<Request>,
+}
 
 impl Admission for Listener {
+    fn request(&self) -> &Arc<Request> {
+        &self.request
+    }
+
     fn hears(&self, _: &HubName) -> bool {
         true
     }
@@ -47,20 +54,20 @@ impl Admission for Listener {
         groups
     }
 
-    fn connected(&self, _: CallbackContext) -> Option<Handling> {
+    fn connected(&self, _: About<'_>) -> Option<Handling> {
         None
     }
 
-    fn reconnected(&self, _: CallbackContext) -> Option<Handling> {
+    fn reconnected(&self, _: About<'_>) -> Option<Handling> {
         None
     }
 
-    fn disconnected(&self, _: CallbackContext, _: heliostat_proto::connection::Reason) -> Option<Handling> {
+    fn disconnected(&self, _: About<'_>, _: heliostat_proto::connection::Reason) -> Option<Handling> {
         None
     }
 
     fn received(&self, _: CallbackContext, _: &str) -> Begun<Received> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.heard.fetch_add(1, Ordering::Relaxed);
         Begun::Done(Received::Nothing)
     }
 }
@@ -75,7 +82,7 @@ impl Wake for Flag {
     }
 }
 
-fn link(listener: &Arc<Listener>) -> Arc<Link> {
+fn link() -> (Arc<Listener>, Arc<Link>) {
     let core = Server::builder().build().unwrap().core;
     let record = core.record(ConnectionId::from_random([7; 16])).unwrap();
     let request = Request {
@@ -88,20 +95,20 @@ fn link(listener: &Arc<Listener>) -> Arc<Link> {
         transport: Some(TransportKind::WebSockets),
         protocol_version: ProtocolVersion::parse("2.1").unwrap(),
     };
+    let listener = Arc::new(Listener { heard: AtomicUsize::new(0), request: Arc::new(request) });
     let seed = LinkSeed {
         connection: record.id,
         kind: TransportKind::WebSockets,
         framing: Framing::WebSocket,
-        admission: Arc::clone(listener) as Arc<dyn Admission>,
-        request: Arc::new(request),
+        admission: Arc::clone(&listener) as Arc<dyn Admission>,
         topics: vec![record.topic.clone()],
         groups: GroupsRead { prefix: "", names: BTreeSet::new() },
         initializes: Initializes::No,
         start: Start::Now,
         came_at: core.now(),
     };
-    let arrival = Arrival { seed, opening: Opening::ConnectDelayed, endpoint: "/signalr".into() };
-    record.open(&core, arrival).unwrap()
+    let arrival = Arrival { seed, opening: Opening::ConnectDelayed, endpoint: 0 };
+    (listener, record.open(&core, arrival).unwrap())
 }
 
 fn pair() -> (TcpStream, TcpStream) {
@@ -115,8 +122,7 @@ fn pair() -> (TcpStream, TcpStream) {
 
 #[tokio::test]
 async fn a_client_that_was_not_read_because_of_its_results_is_read_when_they_are_written() {
-    let listener = Arc::new(Listener::default());
-    let link = link(&listener);
+    let (listener, link) = link();
     let (mut client, socket) = pair();
     let mut carrier =
         pin!(carry(Arc::clone(&link), TakenOver::new(socket, Vec::new(), BytesMut::new()), None));
@@ -129,11 +135,11 @@ async fn a_client_that_was_not_read_because_of_its_results_is_read_when_they_are
     client.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
     tokio::task::yield_now().await;
     assert!(poll());
-    assert_eq!(listener.0.load(Ordering::Relaxed), 0, "too much is waiting for the client to hear it");
+    assert_eq!(listener.heard.load(Ordering::Relaxed), 0, "too much is waiting for the client to hear it");
     flag.0.store(false, Ordering::Relaxed);
     link.notify();
     assert!(flag.0.load(Ordering::Relaxed), "the task sleeps on");
-    while listener.0.load(Ordering::Relaxed) == 0 {
+    while listener.heard.load(Ordering::Relaxed) == 0 {
         assert!(poll());
         tokio::task::yield_now().await;
     }
