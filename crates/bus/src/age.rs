@@ -18,6 +18,12 @@ pub(crate) struct Ages {
 }
 
 impl Ages {
+    /// The last number that is known to be so old. Asked before [`note`](Self::note), which forgets the oldest ones.
+    pub(crate) fn older_than(&self, now: Instant, age: Duration) -> Option<Position> {
+        let is_older = |&&(noted, _): &&(Instant, Position)| now.saturating_duration_since(noted) >= age;
+        self.notes.iter().rev().find(is_older).map(|&(_, position)| position)
+    }
+
     /// Notes that the log's head is `head` at `now`, and tells the last number that is `time_to_live` old, if that
     /// has changed.
     pub(crate) fn note(&mut self, now: Instant, head: Position, time_to_live: Duration) -> Option<Position> {
@@ -62,6 +68,20 @@ mod tests {
         assert_eq!(note(100, 9), Some(Position::new(5)));
         assert_eq!(note(101, 9), None, "each is told once");
         assert_eq!(note(1000, 9), Some(Position::new(9)));
+    }
+
+    #[test]
+    fn what_is_old_already_but_not_too_old_is_known_too() {
+        let (mut ages, start) = (Ages::default(), start_of_time());
+        let after = |second| start + Duration::from_secs(second);
+        for (second, head) in [(0, 5), (50, 7), (99, 9)] {
+            ages.note(after(second), Position::new(head), TIME_TO_LIVE);
+        }
+        let older_than = |second, age| ages.older_than(after(second), Duration::from_secs(age));
+        assert_eq!(older_than(99, 50), Some(Position::new(5)));
+        assert_eq!(older_than(100, 50), Some(Position::new(7)));
+        assert_eq!(older_than(100, 0), Some(Position::new(9)));
+        assert_eq!(older_than(100, 101), None);
     }
 
     #[test]

@@ -210,7 +210,11 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
     pub fn collect(&self, now: Instant, time_to_live: Duration) -> Collected {
         let Shared { log, directory, ages, .. } = &*self.shared;
         let forgotten = directory.forget_older(now, time_to_live);
-        let too_old = lock(ages).note(now, log.head(), time_to_live);
+        let (old, too_old) = {
+            let mut ages = lock(ages);
+            (ages.older_than(now, time_to_live / 2), ages.note(now, log.head(), time_to_live))
+        };
+        directory.age(old.unwrap_or_default());
         log.evicted(forgotten.evicted);
         let mut messages = forgotten.evicted.messages;
         if let Some(too_old) = too_old {

@@ -1,11 +1,13 @@
 //! Which topics there are, and which of them nobody reads.
 //!
+//! A topic without readers stays for a while, and there are not too many of those; unless its last reader retires it.
+//!
 //! Lock order: the names, then a topic's state, then the idle queue. A topic is joined while the names are held and
 //! leaves the directory while they are held for writing, so nobody joins a topic that is no longer listed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::Position;
@@ -16,11 +18,17 @@ use crate::topic::{Life, Topic, TopicName, TopicState};
 
 #[derive(Debug)]
 pub(crate) struct Directory<P, S> {
-    names: RwLock<HashMap<TopicName, Arc<Topic<P, S>>>>,
+    names: RwLock<Names<P, S>>,
     idle: Mutex<IdleQueue<P, S>>,
-    /// The highest number that any topic had which was forgotten.
+    /// The highest number that any topic had which was forgotten while somebody might ask for it.
     forgotten_through: AtomicU64,
+    /// The same of topics that were retired.
+    retired_through: AtomicU64,
+    /// Up to here retired topics count as forgotten.
+    aged_through: AtomicU64,
 }
+
+type Names<P, S> = HashMap<TopicName, Arc<Topic<P, S>>>;
 
 /// The topics without readers, longest idle first.
 #[derive(Debug)]
@@ -54,6 +62,8 @@ impl<P, S> Directory<P, S> {
             names: RwLock::new(HashMap::new()),
             idle: Mutex::new(IdleQueue { next_turn: 0, topics: BTreeMap::new() }),
             forgotten_through: AtomicU64::new(0),
+            retired_through: AtomicU64::new(0),
+            aged_through: AtomicU64::new(0),
         }
     }
 
@@ -83,11 +93,22 @@ impl<P, S> Directory<P, S> {
             }
         }
         let mut names = write(&self.names);
-        let topic = names.entry(name.clone()).or_insert_with(|| {
-            let forgotten_through = Position::new(self.forgotten_through.load(Ordering::Relaxed));
-            Arc::new(Topic::new(name.clone(), forgotten_through))
-        });
+        let topic = names
+            .entry(name.clone())
+            .or_insert_with(|| Arc::new(Topic::new(name.clone(), self.forgotten_through())));
         self.enter(topic, reader, place)
+    }
+
+    /// Up to where a topic that is new may have been there before.
+    fn forgotten_through(&self) -> Position {
+        let load = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let retired_through = load(&self.retired_through).min(load(&self.aged_through));
+        Position::new(load(&self.forgotten_through).max(retired_through))
+    }
+
+    /// Everything up to here is so old that a reader who is behind it is no longer spared what became of retired topics.
+    pub(crate) fn age(&self, position: Position) {
+        self.aged_through.fetch_max(position.get(), Ordering::Relaxed);
     }
 
     /// The names are held by the caller.
@@ -118,6 +139,24 @@ impl<P, S> Directory<P, S> {
         drop(reader);
     }
 
+    /// Ends a membership for good: a topic that has no other readers is forgotten at once.
+    ///
+    /// Nobody asks for it soon, so the readers of other topics need not be told that something may be missing.
+    pub(crate) fn retire(&self, topic: &Topic<P, S>, key: ReaderKey) -> Evicted {
+        let names = write(&self.names);
+        let mut state = lock(&topic.state);
+        let reader = state.readers.remove(key);
+        let mut evicted = Evicted::default();
+        if state.readers.is_empty() {
+            self.retired_through.fetch_max(topic.last().get(), Ordering::Relaxed);
+            evicted = take_out(names, topic, &mut state);
+        }
+        drop(state);
+        // As above.
+        drop(reader);
+        evicted
+    }
+
     /// Forgets the longest idle topics until at most `most` are left.
     pub(crate) fn forget_beyond(&self, most: usize) -> Forgotten {
         let mut forgotten = Forgotten::default();
@@ -144,19 +183,26 @@ impl<P, S> Directory<P, S> {
 
     /// Takes the topic out, unless somebody has joined it since it was found idle in this turn.
     fn forget(&self, topic: &Topic<P, S>, turn: u64) -> Forgotten {
-        let mut names = write(&self.names);
+        let names = write(&self.names);
         let mut state = lock(&topic.state);
         if state.life != (Life::Idle { turn }) {
             return Forgotten::default();
         }
-        state.life = Life::Collected;
-        names.remove(&topic.name);
-        let last = topic.last();
-        self.forgotten_through.fetch_max(last.get(), Ordering::Relaxed);
-        drop(names);
-        let TopicState { store, .. } = &mut *state;
-        Forgotten { topics: 1, evicted: store.evict_through(last) }
+        self.forgotten_through.fetch_max(topic.last().get(), Ordering::Relaxed);
+        Forgotten { topics: 1, evicted: take_out(names, topic, &mut state) }
     }
+}
+
+/// Takes a topic out that nobody reads.
+fn take_out<P, S>(
+    mut names: RwLockWriteGuard<'_, Names<P, S>>,
+    topic: &Topic<P, S>,
+    state: &mut TopicState<P, S>,
+) -> Evicted {
+    state.life = Life::Collected;
+    names.remove(&topic.name);
+    drop(names);
+    state.store.evict_through(topic.last())
 }
 
 /// What was forgotten.

@@ -19,7 +19,8 @@ pub struct Limits {
     /// The bytes the whole log keeps at most. If they are exceeded the oldest messages of all topics leave, until an
     /// eighth of the room is free again. Only a message larger than all the room goes beyond. 256 MiB.
     pub total_bytes: usize,
-    /// The topics without readers that are kept at most; the longest idle leaves first. 1000, as in classic SignalR.
+    /// The topics without readers that are kept at most; the longest idle leaves first. Those of readers at rest do not
+    /// count. 1000, as in classic SignalR.
     pub idle_topics: usize,
 }
 

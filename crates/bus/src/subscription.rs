@@ -19,7 +19,8 @@ use crate::topic::{Topic, TopicName};
 use crate::{Cursor, Position, Start};
 
 /// A reader of some topics. Dropping it unsubscribes; its topics then live on for their time to live, so that the
-/// reader can come back with its cursor.
+/// reader can come back with its cursor, but there are only so many of those. Whoever is sure that it will come back, or
+/// that it will not, lets it [`rest`](Self::rest) or [`retire`](Self::retire)s it.
 #[must_use = "a subscription that is dropped reads nothing"]
 pub struct Subscription<P, S> {
     reader: S,
@@ -188,11 +189,19 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
 
     /// Reads this topic no more, and counts no more losses for it. Removing what is not there changes nothing.
     pub fn remove(&mut self, topic: &str) {
-        if let Some(index) = self.seat.joined.iter().position(|joined| joined.topic.name.as_str() == topic) {
-            let Joined { topic, key, .. } = self.seat.joined.swap_remove(index);
+        if let Some(Joined { topic, key, .. }) = self.seat.take(topic) {
             self.seat.shared.directory.leave(&topic, key);
             self.seat.shared.forget_idle();
         }
+    }
+
+    /// Ends the reader for good: `topic` is forgotten at once if it has no other reader, and the rest of its topics are
+    /// left as if it was dropped.
+    ///
+    /// This is for a topic that nobody asks for again within the time to live. Who does so early finds it empty, and
+    /// may not be told of a gap; who comes later is told.
+    pub fn retire(mut self, topic: &str) {
+        self.seat.retire(topic);
     }
 
     /// Lets the reader rest: it is woken no more, and goes on with [`Resting::resume`] where it is now. Its handle is
@@ -230,6 +239,11 @@ impl<P, S: Clone> Resting<P, S> {
     /// Its topics, in the order in which it joined them as long as it has removed none.
     pub fn topics(&self) -> impl ExactSizeIterator<Item = &TopicName> {
         self.0.joined.iter().map(|joined| &joined.topic.name)
+    }
+
+    /// Ends the reader for good, as [`Subscription::retire`] does.
+    pub fn retire(mut self, topic: &str) {
+        self.0.retire(topic);
     }
 
     /// The reader goes on; publishers wake it with this handle from here on.
@@ -292,6 +306,20 @@ impl Horizon {
             self.cut(last.position);
         }
         out.truncate(start + kept);
+    }
+}
+
+impl<P, S> Seat<P, S> {
+    fn retire(&mut self, topic: &str) {
+        if let Some(Joined { topic, key, .. }) = self.take(topic) {
+            self.shared.log.evicted(self.shared.directory.retire(&topic, key));
+        }
+    }
+
+    /// The topic, if it is one of the reader's; it is so no longer.
+    fn take(&mut self, topic: &str) -> Option<Joined<P, S>> {
+        let index = self.joined.iter().position(|joined| joined.topic.name.as_str() == topic)?;
+        Some(self.joined.swap_remove(index))
     }
 }
 

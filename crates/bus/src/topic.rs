@@ -1,7 +1,8 @@
 //! One topic: its name, its store, its readers, and its life.
 //!
 //! A topic is created by its first reader, never by a publisher, so what nobody asked for costs nothing. When its last
-//! reader leaves it turns idle and goes on collecting messages for whoever returns; idle for too long, it is collected.
+//! reader leaves it turns idle and goes on collecting messages for whoever returns; idle for too long, or retired by its
+//! last reader, it is collected.
 
 use std::borrow::Borrow;
 use std::fmt;

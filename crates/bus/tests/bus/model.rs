@@ -24,6 +24,8 @@ enum Step {
     Rest { reader: usize },
     Resume { resting: usize },
     DropResting { resting: usize },
+    Retire { reader: usize, topic: usize },
+    RetireResting { resting: usize, topic: usize },
     Add { reader: usize, topic: usize },
     Remove { reader: usize, topic: usize },
     Take { reader: usize, limit: usize },
@@ -56,6 +58,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => reader.clone().prop_map(|reader| Step::Rest { reader }),
         2 => (0_usize..2).prop_map(|resting| Step::Resume { resting }),
         1 => (0_usize..2).prop_map(|resting| Step::DropResting { resting }),
+        1 => (reader.clone(), topic.clone()).prop_map(|(reader, topic)| Step::Retire { reader, topic }),
+        1 => (0_usize..2, topic.clone()).prop_map(|(resting, topic)| Step::RetireResting { resting, topic }),
         2 => (reader.clone(), topic.clone()).prop_map(|(reader, topic)| Step::Add { reader, topic }),
         1 => (reader.clone(), topic).prop_map(|(reader, topic)| Step::Remove { reader, topic }),
         5 => (reader, 1_usize..40).prop_map(|(reader, limit)| Step::Take { reader, limit }),
@@ -72,6 +76,8 @@ struct Model {
     /// Longest idle first, and since when.
     idle: Vec<(&'static str, Option<u64>)>,
     forgotten_through: u64,
+    retired_through: u64,
+    aged_through: u64,
     notes: Vec<(u64, u64)>,
     evicted: u64,
     lost: u64,
@@ -119,7 +125,7 @@ impl Model {
             return None;
         }
         self.idle.retain(|(idle, _)| *idle != name);
-        let forgotten_through = self.forgotten_through;
+        let forgotten_through = self.forgotten_through.max(self.retired_through.min(self.aged_through));
         let topic =
             self.topics.entry(name).or_insert_with(|| Topic { forgotten_through, ..Topic::default() });
         topic.readers.insert(reader.id);
@@ -133,6 +139,16 @@ impl Model {
         topic.readers.remove(&reader);
         if topic.readers.is_empty() {
             self.idle.push((name, None));
+        }
+    }
+
+    /// The same for good.
+    fn retire(&mut self, name: &'static str, reader: usize) {
+        let topic = self.topics.get_mut(name).unwrap();
+        topic.readers.remove(&reader);
+        if topic.readers.is_empty() {
+            self.retired_through = self.retired_through.max(topic.last);
+            self.evicted += self.topics.remove(name).unwrap().kept.len() as u64;
         }
     }
 
@@ -160,6 +176,8 @@ impl Model {
             collected.messages += self.forget_oldest_idle();
             collected.topics += 1;
         }
+        let old = self.notes.iter().filter(|(noted, _)| (self.now - noted) * 2 >= TIME_TO_LIVE);
+        self.aged_through = old.map(|&(_, head)| head).chain([self.aged_through]).max().unwrap();
         if self.notes.last().is_none_or(|&(noted, _)| noted < self.now) {
             self.notes.push((self.now, self.head));
         }
@@ -227,10 +245,15 @@ impl Both {
             Step::Subscribe { topics, start } => self.subscribe(&topics, start),
             Step::Drop { reader } if reader < self.readers.len() => {
                 let (real, model) = self.readers.swap_remove(reader);
-                // As the bus leaves them: in the order of its own list.
-                let names = real.topics().map(TopicName::to_string).collect::<Vec<_>>();
+                let names = names(real.topics());
                 drop(real);
                 self.leave(names, &model);
+            }
+            Step::Retire { reader, topic } if reader < self.readers.len() => {
+                let (real, model) = self.readers.swap_remove(reader);
+                let names = names(real.topics());
+                real.retire(TOPICS[topic]);
+                self.retire(names, topic, &model);
             }
             Step::Rest { reader } if reader < self.readers.len() => {
                 let (real, model) = self.readers.swap_remove(reader);
@@ -243,9 +266,15 @@ impl Both {
             }
             Step::DropResting { resting } if resting < self.resting.len() => {
                 let (real, model) = self.resting.swap_remove(resting);
-                let names = real.topics().map(TopicName::to_string).collect::<Vec<_>>();
+                let names = names(real.topics());
                 drop(real);
                 self.leave(names, &model);
+            }
+            Step::RetireResting { resting, topic } if resting < self.resting.len() => {
+                let (real, model) = self.resting.swap_remove(resting);
+                let names = names(real.topics());
+                real.retire(TOPICS[topic]);
+                self.retire(names, topic, &model);
             }
             Step::Add { reader, topic } if reader < self.readers.len() => {
                 let (real, model) = &mut self.readers[reader];
@@ -271,15 +300,23 @@ impl Both {
             }
             Step::Drop { .. } | Step::Add { .. } | Step::Remove { .. } | Step::Take { .. } => {}
             Step::Rest { .. } | Step::Resume { .. } | Step::DropResting { .. } => {}
+            Step::Retire { .. } | Step::RetireResting { .. } => {}
         }
         self.compare();
     }
 
-    fn leave(&mut self, names: Vec<String>, reader: &Reader) {
+    fn leave(&mut self, names: Vec<&'static str>, reader: &Reader) {
         for name in names {
-            self.model.leave(known(&name), reader.id);
+            self.model.leave(name, reader.id);
         }
         self.model.forget_idle();
+    }
+
+    fn retire(&mut self, mut names: Vec<&'static str>, topic: usize, reader: &Reader) {
+        if let Some(index) = names.iter().position(|name| *name == TOPICS[topic]) {
+            self.model.retire(names.swap_remove(index), reader.id);
+        }
+        self.leave(names, reader);
     }
 
     fn publish(&mut self, name: &'static str, kind: Kind) {
@@ -365,8 +402,10 @@ impl Both {
     }
 }
 
-fn known(name: &str) -> &'static str {
-    TOPICS.into_iter().find(|topic| *topic == name).unwrap()
+/// In the order of the bus's own list, in which it leaves them.
+fn names<'a>(topics: impl Iterator<Item = &'a TopicName>) -> Vec<&'static str> {
+    let known = |name: &TopicName| TOPICS.into_iter().find(|topic| *topic == name.as_str()).unwrap();
+    topics.map(known).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "an `Instant` can only be had from the clock; it is read once")]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heliostat_bus::{
-    Bus, Collected, CursorError, Delivery, Epoch, Gap, Limits, Position, Start, Subscription, TopicName,
+    Bus, Collected, CursorError, Delivery, Epoch, Gap, Limits, Position, Start, Statistics, Subscription,
+    TopicName,
 };
 
 use crate::note::{Kind, Note, numbers};
@@ -251,10 +252,89 @@ fn cp_203_at_most_a_thousand_idle_topics_are_kept_the_longest_idle_leaves_first(
 }
 
 #[test]
+fn the_topics_of_readers_that_end_for_good_push_nobody_elses_out() {
+    let bus = bus(Limits::default());
+    let ann = bus.subscribe("ann", topics(["room", "ann's"]), Start::Now);
+    let start = Start::After(ann.position());
+    drop(ann);
+    publish(&bus, "ann's", [0]);
+    for number in 0..5000 {
+        let name = format!("{number}'s");
+        let other = bus.subscribe("other", topics(["lobby", &name]), Start::Now);
+        publish(&bus, &name, [1]);
+        if number % 2 == 0 {
+            other.rest().retire(&name)
+        } else {
+            other.retire(&name)
+        }
+        assert_eq!(bus.publish(&name, Note::message(2), &mut Vec::new()), None, "it is forgotten at once");
+    }
+    let Statistics { topics: left, messages, .. } = bus.statistics();
+    assert_eq!((left, messages), (3, 1), "the lobby is, and what Ann is away from");
+    publish(&bus, "room", [3]);
+    let mut ann = bus.subscribe("ann", topics(["room", "ann's"]), start);
+    // Nor does it blur what somebody misses who comes to a new topic a little late.
+    ann.add(TopicName::from("new"));
+    assert_eq!((ann.start_gap(), take_all(&mut ann)), (None, (vec![0, 3], 0)));
+}
+
+#[test]
+fn readers_at_rest_keep_their_topics_however_many_there_are() {
+    let bus = bus(Limits::default());
+    let name = |number: u64| TopicName::from(format!("{number}'s"));
+    let away = (0..1500).map(|number| bus.subscribe("away", [name(number)], Start::Now).rest());
+    let away: Vec<_> = away.collect();
+    for number in 0..1500 {
+        assert!(bus.publish(name(number).as_str(), Note::message(number), &mut Vec::new()).is_some());
+    }
+    for (number, rest) in (0..).zip(away) {
+        // As a client comes back that has seen less than its last reader.
+        let mut back = bus.subscribe("back", [name(number)], Start::After(rest.position()));
+        drop(rest);
+        assert_eq!((back.start_gap(), take_all(&mut back)), (None, (vec![number], 0)));
+        back.retire(name(number).as_str());
+    }
+    assert_eq!(bus.statistics().topics, 0);
+}
+
+#[test]
+fn a_topic_is_not_retired_while_somebody_else_reads_it() {
+    let bus = bus(Limits::default());
+    let bob = bus.subscribe("bob", topics(["ann's"]), Start::Now);
+    bus.subscribe("ann", topics(["ann's"]), Start::Now).retire("ann's");
+    assert_eq!(publish(&bus, "ann's", [1]), ["bob"]);
+    bus.subscribe("ann", topics(["ann's"]), Start::Now).retire("another");
+    drop(bob);
+    assert_eq!(bus.statistics().idle_topics, 1, "who reads it last says what becomes of it");
+}
+
+#[test]
+fn who_comes_back_to_a_retired_topic_when_nobody_should_any_more_is_told_of_the_gap() {
+    let bus = bus(Limits::default());
+    let now = start_of_time();
+    let ann = bus.subscribe("ann", topics(["ann's", "room"]), Start::Now);
+    let _stays = bus.subscribe("bob", topics(["room"]), Start::Now);
+    let start = Start::After(ann.position());
+    publish(&bus, "ann's", [1]);
+    ann.retire("ann's");
+    let gap_from = |start| {
+        let back = bus.subscribe("ann", topics(["ann's", "room"]), start);
+        let gap = back.start_gap();
+        back.retire("ann's");
+        gap
+    };
+    bus.collect(now, MINUTE);
+    assert_eq!(gap_from(start), None, "too early to be told");
+    bus.collect(now + MINUTE / 2, MINUTE);
+    assert_eq!(gap_from(start), Some(Gap::Forgotten));
+    assert_eq!(gap_from(Start::After(bus.head())), None, "who has seen all of it has no gap");
+}
+
+#[test]
 fn cp_204_publishing_to_a_topic_nobody_subscribed_to_creates_nothing() {
     let bus = bus(Limits::default());
     assert_eq!(bus.publish("room", Note::message(0), &mut Vec::new()), None);
-    assert_eq!(bus.statistics(), heliostat_bus::Statistics::default());
+    assert_eq!(bus.statistics(), Statistics::default());
     assert_eq!(bus.head(), Position::ZERO);
 }
 

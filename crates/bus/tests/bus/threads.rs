@@ -182,6 +182,14 @@ fn topics_that_are_forgotten_under_publishers_leave_nothing_behind() {
             }
             is_over.store(true, Ordering::Relaxed);
         });
+        // Another takes them out the other way.
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                for topic in TOPICS {
+                    bus.subscribe((), all_topics(), Start::Now).retire(topic);
+                }
+            }
+        });
         for topic in ["a", "b"] {
             let (bus, is_over) = (&bus, &is_over);
             scope.spawn(move || {
