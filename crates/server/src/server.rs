@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use heliostat_bus::{Bus, Position};
 use heliostat_proto::{
-    connection::{Admission as Welcome, Input, Timeouts},
+    connection::{Admission as Welcome, Input, Reason, Timeouts},
     id::ConnectionId,
     name::UserId,
 };
@@ -33,7 +33,7 @@ use crate::{
     metrics::{Counter, Counters, Metrics},
     persistent_connection::PersistentContext,
     protect::Protector,
-    settings::Settings,
+    settings::{LateReturn, Settings},
     trace,
     transport::{
         Link, Now,
@@ -399,6 +399,11 @@ impl Core {
     /// Whether this connection may not begin here, because it would only have to leave again.
     pub(crate) fn refuses(&self, id: ConnectionId) -> bool {
         self.draining.is_set() && self.registry.find(id).is_none_or(|known| known.is_forgotten())
+    }
+
+    /// Whether the id of a connection that ended like this is refused for a while.
+    pub(crate) fn refuses_after(&self, reason: Reason) -> bool {
+        reason != Reason::TimedOut || self.settings.late_return == LateReturn::Stop
     }
 
     /// The record of a connection, new if this server does not know it; if it is over, what its client is to read.

@@ -1,14 +1,18 @@
 //! What stays of a transport connection that is over, until there is another.
 //!
-//! The client of a stream has gone away with its cursor, and comes back with it. A client that polls only fetches the next answer: its
-//! reader rests, with its topics and its place, and the next poll takes it up if it goes on exactly there. A reader rests only while the
-//! state machine waits for its client.
+//! While the state machine waits for the client, its reader rests, with its topics and its place. So no topic of a client that is away is
+//! forgotten, however many other connections come and go. A client that polls only fetches the next answer: the next poll takes the reader
+//! up if it goes on exactly there. Who comes back otherwise begins anew from its cursor, and only then does the old reader leave.
+//!
+//! When the connection is over its id is refused for as long as messages are kept, so nobody asks for the topic that it had for itself: that
+//! is forgotten at once. (In a log that other servers read too, they would have to refuse the id as well.)
 
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Instant,
 };
 
+use heliostat_bus::TopicName;
 use heliostat_proto::{
     connection::{Input, State as MachineState},
     transport_kind::TransportKind,
@@ -29,7 +33,7 @@ pub(super) struct Left {
     pub(super) groups: GroupsRead,
     pub(super) written_at: Instant,
     pub(super) heard_at: Instant,
-    /// Its reader, while its client is between two polls.
+    /// Its reader, while its client may come back.
     at_rest: Option<AtRest>,
 }
 
@@ -41,24 +45,30 @@ impl Left {
 }
 
 impl State {
-    /// Whether the client that has just got this news of will poll again, and is waited for.
-    fn awaits_poll(&self, input: Input) -> bool {
-        matches!((input, self.machine.state()), (Input::Answered(_), MachineState::Detached { .. }))
+    /// Whether the client is away and may come back.
+    fn waits(&self) -> bool {
+        matches!(self.machine.state(), MachineState::Detached { .. })
+    }
+
+    /// Whether nobody gets in under its id until its messages are too old.
+    fn is_refused(&self, core: &Core) -> bool {
+        matches!(*self.machine.state(), MachineState::Ended { reason, .. } if core.refuses_after(reason))
     }
 
     /// Lets go of a reader for which nobody will come any more.
-    pub(super) fn tidy(&mut self) {
-        if let Some(left) = &mut self.left
-            && !matches!(self.machine.state(), MachineState::Detached { .. })
+    pub(super) fn tidy(&mut self, core: &Core, own: &TopicName) {
+        if !self.waits()
+            && let Some(rest) = self.left.as_mut().and_then(|left| left.at_rest.take())
+            && self.is_refused(core)
         {
-            left.at_rest = None;
+            rest.retire(own);
         }
     }
 }
 
 impl Record {
     /// A transport connection is over: what must outlive it is kept. In one step, so that nobody who looks for the members of a group
-    /// misses this one. Between two polls that is the whole reader.
+    /// misses this one. While the client may come back that is the whole reader.
     pub(crate) fn part(self: &Arc<Self>, core: &Arc<Core>, link: &Link, input: Input) {
         let now = core.now();
         let mut state = self.lock();
@@ -77,14 +87,17 @@ impl Record {
             });
         }
         let endings = self.step(core, &mut state, input, now);
-        if is_current && state.awaits_poll(input) {
+        if is_current && state.waits() {
             let rest = reader.take().map(Reader::rest);
             if let Some(left) = &mut state.left {
                 left.at_rest = rest;
             }
         }
+        let is_refused = state.is_refused(core);
         self.conclude(core, state, input, endings);
         // Outside of the lock: leaving the topics takes their locks.
-        drop(reader);
+        if let Some(reader) = reader.filter(|_| is_refused) {
+            reader.retire(&self.topic);
+        }
     }
 }

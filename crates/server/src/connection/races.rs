@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use heliostat_bus::{Position, Start, TopicName};
+use heliostat_bus::{Position, Start, Statistics, TopicName};
 use heliostat_proto::{
     connection::{Input, Opening, Reason},
     id::ConnectionId,
@@ -31,6 +31,7 @@ use crate::{
     failure::Failure,
     http::request::Request,
     server::{Core, Server},
+    settings::{LateReturn, Settings},
     transport::{Framing, GroupsRead, Initializes, Link, LinkSeed, Now, link::Says},
 };
 
@@ -256,14 +257,15 @@ async fn however_ends_and_returns_race_connected_is_first_and_disconnected_last_
     assert!(stories.len() > 1, "they never really raced: {stories:?}");
     let metrics = server.metrics();
     assert_eq!(metrics.connections_current, 0, "nothing is kept of them");
-    assert_eq!(server.core.bus.statistics().subscriptions, 0, "no reader rests for ever");
+    let Statistics { subscriptions, topics, idle_topics, .. } = server.core.bus.statistics();
+    assert_eq!((subscriptions, topics), (0, idle_topics), "no reader rests for ever");
     assert_eq!(metrics.connections_current_long_polling, 0);
     assert_eq!(metrics.message_bus_subscribers_current, 0);
 }
 
 /// One poll after the other: the reader is handed on, and is gone when nobody can come for it any more.
 #[tokio::test]
-async fn a_reader_rests_between_two_polls_and_no_longer() {
+async fn a_reader_rests_while_its_client_may_come_back_and_no_longer() {
     let server = Server::builder().build().unwrap();
     let stage = Stage::new(&server.core, 2);
     let subscriptions = || server.core.bus.statistics().subscriptions;
@@ -284,16 +286,56 @@ async fn a_reader_rests_between_two_polls_and_no_longer() {
     stage.lose();
     stage.open(Opening::Reconnect);
     assert_eq!(subscriptions(), 1);
-    // The client is gone: nothing rests.
+    // The client is gone, perhaps for a moment.
     let last = stage.links.lock().unwrap().last().cloned().unwrap();
     last.close(Input::Lost(last.id));
-    assert_eq!(subscriptions(), 0);
+    assert_eq!((subscriptions(), server.core.bus.statistics().idle_topics), (1, 0), "its topics are kept");
     // It is over while the reader rests.
     stage.open(Opening::Poll);
     stage.lose();
     assert_eq!(subscriptions(), 1);
     stage.hear(Input::Aborted);
-    assert_eq!(subscriptions(), 0);
+    assert_eq!((subscriptions(), server.core.bus.statistics().topics), (0, 0));
+}
+
+/// The topic of a connection goes with its last reader, whichever that is, and only if its end is final.
+#[tokio::test]
+async fn the_topic_of_a_connection_that_is_over_is_forgotten_at_once() {
+    let server = Server::builder().build().unwrap();
+    let topics = |server: &Server| server.core.bus.statistics().topics;
+    for number in 1..3 {
+        // It is over while one transport connection is being replaced by another.
+        let stage = Stage::new(&server.core, number);
+        stage.open(Opening::ConnectDelayed);
+        stage.start();
+        stage.come_back();
+        stage.hear(Input::Aborted);
+        let mut links = std::mem::take(&mut *stage.links.lock().unwrap());
+        if number == 2 {
+            links.reverse();
+        }
+        for (left, link) in (0..links.len()).rev().zip(links) {
+            link.close(Input::Lost(link.id));
+            assert_eq!(topics(&server), left.min(1), "the last one takes it along");
+        }
+        let topic = stage.record.topic.as_str();
+        assert_eq!(
+            server.core.publish(topic, "1".into(), &[]),
+            None,
+            "nothing is kept of what comes too late"
+        );
+        assert_eq!(topics(&server), 0);
+    }
+    for (late_return, left) in [(LateReturn::Stop, 0), (LateReturn::Continue, 1)] {
+        let settings = Settings { late_return, ..Settings::default() };
+        let server = Server::builder().settings(settings).build().unwrap();
+        let stage = Stage::new(&server.core, 1);
+        stage.open(Opening::ConnectDelayed);
+        stage.start();
+        stage.lose();
+        stage.record.tick(&stage.core, stage.core.now() + Duration::from_secs(3600));
+        assert_eq!(topics(&server), left, "{late_return:?}: it may come back");
+    }
 }
 
 #[tokio::test]

@@ -37,7 +37,6 @@ use crate::{
     lost::LossCause,
     metrics::Counter,
     server::Core,
-    settings::LateReturn,
     topic, trace,
     transport::{GroupsRead, Link, LinkSeed},
 };
@@ -420,7 +419,7 @@ impl Record {
                 }
             }
         }
-        state.tidy();
+        state.tidy(core, &self.topic);
         if let Some(link) = state.link.as_ref().filter(|_| has_frames) {
             // Once, so that a keep-alive and a ping are one write.
             link.notify_locked();
@@ -462,7 +461,7 @@ impl Record {
             self.call_back(Callback::Other(work));
         }
         // The original keeps no tombstone: a client that comes back is a stranger that reconnects.
-        if reason == Reason::TimedOut && core.settings.late_return == LateReturn::Continue {
+        if !core.refuses_after(reason) {
             core.forget(self);
         }
     }

@@ -51,7 +51,8 @@ pub(crate) struct Reader {
     told: Position,
 }
 
-/// A reader between two polls: it keeps its topics and its place. The next poll takes it up, if it goes on exactly there.
+/// A reader whose client is away, be it only between two polls: it keeps its topics and its place. The next poll takes it up, if it goes on
+/// exactly there.
 #[derive(Debug)]
 pub(crate) struct AtRest {
     subscription: Resting<Arc<Outgoing>, Arc<Link>>,
@@ -127,6 +128,11 @@ impl AtRest {
             && self.subscription.topics().len() == topics.len() + groups
             && self.subscription.topics().take(topics.len()).eq(topics)
     }
+
+    /// Nobody will take it up, nor ask for the topic that the connection had for itself.
+    pub(crate) fn retire(self, own: &TopicName) {
+        self.subscription.retire(own.as_str());
+    }
 }
 
 impl Reader {
@@ -158,10 +164,15 @@ impl Reader {
         Self { hindsight, told, ..Self::new(core, seed, subscription.resume(Arc::clone(link))) }
     }
 
-    /// Its last response was the answer to a poll, and there may be another.
+    /// Its client is away and may come back.
     pub(crate) fn rest(self) -> AtRest {
         let Self { subscription, hindsight, told, .. } = self;
         AtRest { subscription: subscription.rest(), hindsight, told }
+    }
+
+    /// It ends, and nobody will ask for the topic that the connection had for itself.
+    pub(crate) fn retire(self, own: &TopicName) {
+        self.subscription.retire(own.as_str());
     }
 
     /// Everything up to here has been taken.

@@ -21,10 +21,10 @@ fn small(builder: ServerBuilder) -> ServerBuilder {
 
 /// What the application was told.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<Lost>>>);
+pub(crate) struct Told(Arc<Mutex<Vec<Lost>>>);
 
 impl Told {
-    fn hook(&self, after: AfterLoss) -> impl Fn(&Lost) -> AfterLoss + Send + Sync + 'static {
+    pub(crate) fn hook(&self, after: AfterLoss) -> impl Fn(&Lost) -> AfterLoss + Send + Sync + 'static {
         let told = self.clone();
         move |lost| {
             told.0.lock().unwrap().push(lost.clone());
@@ -33,7 +33,7 @@ impl Told {
     }
 
     /// Gives handlers that are due the chance to run, then takes what they were told.
-    async fn take(&self) -> Vec<(String, LossCause, LostCount)> {
+    pub(crate) async fn take(&self) -> Vec<(String, LossCause, LostCount)> {
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }

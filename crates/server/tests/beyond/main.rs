@@ -26,6 +26,7 @@ mod session;
 #[expect(dead_code, reason = "the conformance tests use the rest")]
 mod site;
 
+mod away;
 mod disconnects;
 mod draining;
 mod inspection;
