@@ -26,7 +26,7 @@ pub(crate) struct Link {
     pub(crate) id: LinkId,
     pub(crate) wire: WireNumber,
     pub(crate) kind: TransportKind,
-    subscription: Subscription<Entry, Reader>,
+    pub(crate) subscription: Subscription<Entry, Reader>,
     pub(crate) groups: BTreeSet<Group>,
     how: Opening,
     /// What commands have added to the next response.
@@ -95,8 +95,12 @@ impl World {
             };
             self.server_says(server, wire, Frame::Response(response));
             if kind == TransportKind::LongPolling {
-                self.detach(server, connection, id);
-                return self.server_handles(server, connection, Input::Answered(id));
+                let link = self.detach(server, connection, id);
+                self.server_handles(server, connection, Input::Answered(id));
+                if let Some(link) = link {
+                    self.part(server, connection, link);
+                }
+                return;
             }
             self.server_handles(server, connection, Input::Wrote(id));
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use heliostat_bus::TopicName;
+use heliostat_bus::{Resting, TopicName};
 use heliostat_proto::connection::client::{Frame, Place, Response, Signal, StartAnswer};
 use heliostat_proto::connection::{
     Admission, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection, State,
@@ -17,7 +17,7 @@ use crate::client::{STARTED, TOLERANCE, connects};
 use crate::clock::{Clock, Time};
 use crate::failure::Invariant;
 use crate::message::{
-    Body, ClientNumber, ConnectionNumber, Packet, Received, ServerNumber, Target, WireNumber,
+    Body, ClientNumber, ConnectionNumber, Entry, Packet, Received, ServerNumber, Target, WireNumber,
 };
 use crate::reader::Link;
 use crate::timeline::{What, Who};
@@ -57,6 +57,8 @@ pub(crate) struct Record {
     opened_as: u64,
     told: Told,
     away: Option<Away>,
+    /// What read for the client, while it is away and may come back.
+    at_rest: Option<Resting<Entry, Reader>>,
 }
 
 /// What the application was told of a connection by this server.
@@ -164,6 +166,7 @@ impl World {
         let record = self.record(server, connection);
         record.links.push(link);
         record.away = None;
+        record.at_rest = None;
         self.send_to_client(client, Packet::Opened(wire));
         self.server_handles(server, connection, Input::Opened { link: id, kind, how });
         self.tell_others(server, |other, life| Event::MoveIsTold(other, life, connection, opened));
@@ -185,6 +188,7 @@ impl World {
             opened_as: 0,
             told: Told::Nothing,
             away: None,
+            at_rest: None,
         })
     }
 
@@ -227,6 +231,7 @@ impl World {
             let Some(effect) = record.machine.poll_effect() else { break };
             self.server_does(server, connection, effect);
         }
+        self.tidy(server, connection);
         self.server_wants_tick(server, connection);
     }
 
@@ -386,6 +391,31 @@ impl World {
             self.send_to_client(client, Packet::Says(wire, frame));
         }
         self.send_to_client(client, Packet::ClosedByServer(wire));
+        self.part(server, connection, link);
+    }
+
+    /// What has read for a client rests while it may come back.
+    pub(crate) fn part(&mut self, server: ServerNumber, connection: ConnectionNumber, link: Link) {
+        if let Some(record) = self.servers[server].records.get_mut(&connection)
+            && record.links.is_empty()
+        {
+            record.at_rest = Some(link.subscription.rest());
+        }
+        self.tidy(server, connection);
+    }
+
+    /// When nobody can come back any more, nothing rests. Of a connection that is over nobody asks for its topic, unless
+    /// the log outlives whoever knows of the end.
+    fn tidy(&mut self, server: ServerNumber, connection: ConnectionNumber) {
+        let logs_die = self.settings.logs_die;
+        let Some(record) = self.servers[server].records.get_mut(&connection) else { return };
+        if !matches!(record.machine.state(), State::Detached { .. })
+            && let Some(at_rest) = record.at_rest.take()
+            && logs_die
+            && matches!(record.machine.state(), State::Ended { .. })
+        {
+            at_rest.retire(self.topics[connection].as_str());
+        }
     }
 
     /// Takes the link out; if nothing else carries the connection, it is away from now on.
@@ -416,8 +446,11 @@ impl World {
         let id =
             record.and_then(|record| record.links.iter().find(|link| link.wire == wire)).map(|link| link.id);
         if let Some(id) = id {
-            self.detach(server, connection, id);
+            let link = self.detach(server, connection, id);
             self.server_handles(server, connection, Input::Lost(id));
+            if let Some(link) = link {
+                self.part(server, connection, link);
+            }
         }
     }
 
