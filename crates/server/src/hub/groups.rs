@@ -20,7 +20,7 @@ use crate::{
 /// The groups of one hub.
 ///
 /// A change is done when the connection itself has taken it, wherever it lives; what is sent to the group after that reaches it. If the
-/// connection is not there, the change fails after 30 seconds. Membership ends with the connection; nobody needs to be removed.
+/// connection is away, the change fails after 30 seconds; if it is over, at once. Membership ends with the connection; nobody needs to be removed.
 ///
 /// # Examples
 /// ```
