@@ -5,7 +5,7 @@
 //! up if it goes on exactly there. Who comes back otherwise begins anew from its cursor, and only then does the old reader leave.
 //!
 //! When the connection is over its id is refused for as long as messages are kept, so nobody asks for the topic that it had for itself: that
-//! is forgotten at once. (In a log that other servers read too, they would have to refuse the id as well.)
+//! is forgotten at once. (In a log that other servers read too, or that outlives this one, whoever reads it would have to refuse the id.)
 
 use std::{
     sync::{Arc, atomic::Ordering},
