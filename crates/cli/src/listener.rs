@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use heliostat::{Http1, Http1Error, RequestBody, ResponseBody};
+use heliostat::{HeliostatService, Http1, Http1Error, RequestBody, ResponseBody};
 use http::{Request, Response};
 use hyper::service::Service;
 use socket2::{SockRef, TcpKeepalive};
@@ -97,11 +97,12 @@ impl Listener {
         self.tcp.local_addr()
     }
 
-    /// Serves until `stop` is done; then the socket is closed and nothing new is accepted. Each physical connection has a service of its
-    /// own, which knows who is at the other end.
+    /// Serves until `stop` is done; then the socket is closed and nothing new is accepted. What is not for `server` is answered by a service of
+    /// which each physical connection has its own, since it knows who is at the other end.
     pub(crate) async fn serve<S>(
         self,
-        service_for: impl Fn(Peer) -> S + Send + Sync + 'static,
+        server: HeliostatService,
+        others_for: impl Fn(Peer) -> S + Send + Sync + 'static,
         stop: impl Future<Output = ()>,
     ) -> Remaining
     where
@@ -113,6 +114,7 @@ impl Listener {
         let (stopping, stopped) = watch::channel(());
         // A task, because only those run where new connections are noticed: whoever waits in `block_on` is another thread, to be woken
         // for each of them and to wake a worker in its turn.
+        let service_for = move |peer| (server.clone(), others_for(peer));
         let accepting = self.accept_all(service_for, connections.clone(), stopped);
         let accepting = AbortOnDropHandle::new(tokio::spawn(accepting));
         stop.await;
@@ -125,7 +127,7 @@ impl Listener {
     /// Accepts for ever. May be dropped at any time: whoever has been accepted is in `connections` by then.
     async fn accept_all<S>(
         self,
-        service_for: impl Fn(Peer) -> S,
+        service_for: impl Fn(Peer) -> (HeliostatService, S),
         connections: TaskTracker,
         stopped: watch::Receiver<()>,
     ) where
@@ -191,7 +193,7 @@ fn is_about_one_peer(error: &io::Error) -> bool {
 
 fn speak_http<S>(
     stream: TcpStream,
-    service: S,
+    (server, others): (HeliostatService, S),
     http: Http1,
     mut stopped: watch::Receiver<()>,
 ) -> impl Future<Output = ()>
@@ -203,7 +205,7 @@ where
     // The other end is dropped when the server stops.
     let stop = async move { _ = stopped.changed().await };
     // No `async` block: it would keep room for the future twice.
-    http.serve(stream, service, stop).map(|served| {
+    http.serve_server(stream, server, others, stop).map(|served| {
         if let Err(error) = served {
             tracing::debug!(%error, "a physical connection ended with an error");
         }
@@ -245,7 +247,6 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::sync::oneshot;
     use tokio::task::JoinHandle;
-    use tower_service::Service as _;
 
     use crate::demo::echo::EchoConnection;
 
@@ -259,39 +260,29 @@ mod tests {
     }
 
     fn start(connections: u32, header: Duration) -> Running {
-        start_with(connections, header, |_| {
-            service_fn(|_| async {
-                Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
-            })
-        })
+        start_with(connections, header, &Server::builder().build().unwrap())
     }
 
     fn start_server(connections: u32) -> (Server, Running) {
         let server =
             Server::builder().map("/echo", EchoConnection, EndpointOptions::default()).build().unwrap();
-        let service = server.service();
-        let service_for = move |_| {
-            let service = service.clone();
-            service_fn(move |request| service.clone().call(request))
-        };
-        (server, start_with(connections, PATIENCE, service_for))
+        let running = start_with(connections, PATIENCE, &server);
+        (server, running)
     }
 
-    fn start_with<S>(
-        connections: u32,
-        header: Duration,
-        service_for: impl Fn(Peer) -> S + Send + Sync + 'static,
-    ) -> Running
-    where
-        S: Service<Request<RequestBody>, Response = Response<ResponseBody>> + Send + Sync + 'static,
-        S::Future: Send,
-        S::Error: Into<Http1Error>,
-    {
+    /// A server, and a page beside it.
+    fn start_with(connections: u32, header: Duration, server: &Server) -> Running {
+        let page = |_| {
+            service_fn(|_| async {
+                Ok::<_, Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hi"))))
+            })
+        };
         let limits = Limits { connections, header, unacknowledged: Duration::from_secs(30) };
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
         let address = listener.address().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(listener.serve(service_for, async move { stopped.await.unwrap_or(()) }));
+        let stopped = async move { stopped.await.unwrap_or(()) };
+        let served = tokio::spawn(listener.serve(server.service(), page, stopped));
         Running { address, stop, served }
     }
 

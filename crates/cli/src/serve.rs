@@ -48,7 +48,7 @@ pub(crate) async fn serve(configuration: Configuration) -> Result<(), ServeError
         drain(&server, settings.drain_timeout.get(), &mut signals).await;
         tracing::info!(signal, "stopping: no new connections, clients are told");
     };
-    let remaining = listener.serve(move |peer| site.for_peer(peer), stopping).await;
+    let remaining = listener.serve(server.service(), move |peer| site.for_peer(peer), stopping).await;
     tracing::info!(connections = remaining.count(), "waiting for connections to close");
     let deadline = settings.shutdown_timeout.get();
     // Together: streams and WebSockets are among the connections that remain, and the server ends them.

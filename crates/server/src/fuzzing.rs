@@ -107,13 +107,18 @@ pub struct ShortRequest {
 /// Looks at the first bytes of an HTTP conversation.
 #[must_use]
 pub fn read_short_request(bytes: &[u8], most_in_head: usize) -> Beginning {
-    match see(&Bytes::copy_from_slice(bytes), most_in_head) {
-        Seen::Whole(short, size) => {
-            let request = short.request.map(all);
-            let upgrades = request.extensions().get::<TakesSockets>().is_some();
-            let is_last = short.last == Last::Yes;
-            Beginning::Whole(Box::new(ShortRequest { request, size, is_last, upgrades }))
+    let read = see(&Bytes::copy_from_slice(bytes), most_in_head, |short| {
+        let request = short.request()?.map(all);
+        if let Some(target) = short.path_and_query() {
+            let uri = request.uri();
+            assert_eq!(target, (uri.path(), uri.query().unwrap_or_default()), "a library reads it otherwise");
+            assert_eq!(short.head(target).headers.map(), request.headers(), "a library reads them otherwise");
         }
+        let upgrades = request.extensions().get::<TakesSockets>().is_some();
+        Some(ShortRequest { request, size: 0, is_last: short.last == Last::Yes, upgrades })
+    });
+    match read {
+        Seen::Whole(short, size) => Beginning::Whole(Box::new(ShortRequest { size, ..short })),
         Seen::Part => Beginning::Part,
         Seen::Unusual => Beginning::Unusual,
     }

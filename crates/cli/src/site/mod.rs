@@ -1,6 +1,6 @@
 //! What the binary serves besides SignalR: the start page, the demo pages and their files, and the operators' endpoint.
 //!
-//! A request goes to the server if one of its endpoints is asked for, and is answered here if its path is one of ours. All pages work under a
+//! The server is asked first: what comes here is for none of its endpoints, and is answered if its path is one of ours. All pages work under a
 //! content security policy that allows nothing inline and nothing from elsewhere.
 
 mod assets;
@@ -10,13 +10,12 @@ mod template;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::ready;
-use std::pin::Pin;
+use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use heliostat::{HeliostatService, RequestBody, ResponseBody, Server};
+use heliostat::{RequestBody, ResponseBody, Server};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::service::Service;
 use serde_json::json;
@@ -39,13 +38,9 @@ const HTML: &str = "text/html; charset=utf-8";
 
 /// The pages in front of a server.
 #[derive(Clone, Debug)]
-pub(crate) struct Site(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    server: HeliostatService,
-    pages: Pages,
-    operations: Operations,
+pub(crate) struct Site {
+    pages: Arc<Pages>,
+    operations: Arc<Operations>,
 }
 
 #[derive(Debug)]
@@ -67,7 +62,7 @@ impl Site {
             assets: assets::all(),
         };
         let operations = Operations::new(server, configuration.settings.operations_token.as_deref());
-        Self(Arc::new(Parts { server: server.service(), pages, operations }))
+        Self { pages: Arc::new(pages), operations: Arc::new(operations) }
     }
 }
 
@@ -87,17 +82,12 @@ impl Site {
 impl Service<Request<RequestBody>> for SiteFor {
     type Response = Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<RequestBody>) -> Self::Future {
-        let Parts { server, pages, operations } = &*self.site.0;
-        let other = || operations.answer(&request, self.peer).or_else(|| pages.answer(&request));
-        if !server.serves(request.uri().path())
-            && let Some(answer) = other()
-        {
-            return Box::pin(ready(Ok(answer.map(ResponseBody::from))));
-        }
-        server.answer(request)
+        let Site { pages, operations } = &self.site;
+        let answer = operations.answer(&request, self.peer).or_else(|| pages.answer(&request));
+        ready(Ok(answer.unwrap_or_else(not_found).map(ResponseBody::from)))
     }
 }
 
@@ -138,6 +128,13 @@ impl Pages {
         });
         status.to_string().into()
     }
+}
+
+/// No page of ours.
+fn not_found() -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = StatusCode::NOT_FOUND;
+    answer
 }
 
 /// A page, or data for one: always fresh.

@@ -23,7 +23,7 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
         (header::PRAGMA, "no-cache"),
         (header::EXPIRES, "-1"),
         (HeaderName::from_static("x-accel-buffering"), "no"),
-        // Its place; every response has its own, or none.
+        // Most have this; others have their own in its place, or none.
         (header::CONTENT_TYPE, JSON),
     ]
     .map(|(name, value)| (name, HeaderValue::from_static(value)))
@@ -59,10 +59,13 @@ pub(crate) fn answer(status: StatusCode, content_type: Option<&'static str>, bod
     *response.status_mut() = status;
     let spare = SPARE.with_borrow_mut(Vec::pop);
     let mut headers = spare.unwrap_or_else(|| HEADERS.clone());
-    match (content_type, headers.get_mut(header::CONTENT_TYPE)) {
-        // Not inserted: a map that is full would grow first.
-        (Some(content_type), Some(place)) => *place = HeaderValue::from_static(content_type),
-        (_, _) => _ = headers.remove(header::CONTENT_TYPE),
+    // Which it says already.
+    if content_type != Some(JSON) {
+        match (content_type, headers.get_mut(header::CONTENT_TYPE)) {
+            // Not inserted: a map that is full would grow first.
+            (Some(content_type), Some(place)) => *place = HeaderValue::from_static(content_type),
+            (_, _) => _ = headers.remove(header::CONTENT_TYPE),
+        }
     }
     *response.headers_mut() = headers;
     response

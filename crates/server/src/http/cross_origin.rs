@@ -1,8 +1,12 @@
 //! Requests from pages of other origins: who may talk to us, and who may read the answer (spec 2.8, 12.3).
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
-use super::answer::{Answer, bare};
+use super::{
+    answer::{Answer, bare},
+    headers::Headers,
+    request::text,
+};
 use crate::endpoint::EndpointOptions;
 
 /// What the endpoint's options make of the request's `Origin`.
@@ -16,22 +20,23 @@ pub(crate) enum CrossOrigin {
     Foreign,
 }
 
-pub(crate) fn judge(options: &EndpointOptions, method: &Method, headers: &HeaderMap) -> CrossOrigin {
-    let origin = headers.get(header::ORIGIN);
-    let text = origin.and_then(|origin| origin.to_str().ok());
+pub(crate) fn judge(options: &EndpointOptions, method: &Method, headers: &Headers) -> CrossOrigin {
+    let origin = headers.first("origin");
+    let text = origin.and_then(text);
     if !options.origins.allows(text) {
         return CrossOrigin::Foreign;
     }
-    let readable = origin.filter(|_| text.is_some_and(|text| options.cors.allows(text))).cloned();
+    let copy = |name| headers.first(name).and_then(|value| HeaderValue::from_bytes(value).ok());
+    let readable = text.filter(|text| options.cors.allows(text)).and_then(|_| copy("origin"));
     let asks = readable.as_ref().filter(|_| method == Method::OPTIONS);
-    match asks.and_then(|origin| Some((origin, headers.get(header::ACCESS_CONTROL_REQUEST_METHOD)?))) {
+    match asks.and_then(|origin| Some((origin, copy("access-control-request-method")?))) {
         Some((origin, wanted)) => {
             let mut answer = bare(StatusCode::NO_CONTENT);
             let out = answer.headers_mut();
             out.remove(header::X_CONTENT_TYPE_OPTIONS);
-            out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, wanted.clone());
-            if let Some(asked) = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-                out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
+            out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, wanted);
+            if let Some(asked) = copy("access-control-request-headers") {
+                out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
             }
             allow(&mut answer, origin.clone());
             CrossOrigin::Preflight(Box::new(answer))

@@ -21,11 +21,17 @@ type Length = u32;
 
 impl Headers {
     pub(crate) fn pack(map: &HeaderMap) -> Self {
-        let sizes =
-            map.iter().map(|(name, value)| 2 * size_of::<Length>() + name.as_str().len() + value.len());
+        Self::pack_lines(|| map.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())))
+    }
+
+    /// What `lines` gives, which is asked twice. The names may be written in any case.
+    pub(crate) fn pack_lines<'a, I>(lines: impl Fn() -> I) -> Self
+    where
+        I: Iterator<Item = (&'a [u8], &'a [u8])>,
+    {
+        let sizes = lines().map(|(name, value)| 2 * size_of::<Length>() + name.len() + value.len());
         let mut packed = Vec::with_capacity(sizes.sum());
-        for (name, value) in map {
-            let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        for (name, value) in lines() {
             let lengths = (Length::try_from(name.len()), Length::try_from(value.len()));
             let (Ok(name_length), Ok(value_length)) = lengths else { continue };
             packed.extend_from_slice(&name_length.to_ne_bytes());
@@ -41,6 +47,11 @@ impl Headers {
         self.iter()
             .filter(move |(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| value)
+    }
+
+    /// The value of the first header of this name.
+    pub(crate) fn first<'a>(&'a self, name: &str) -> Option<&'a [u8]> {
+        self.all(name).next()
     }
 
     /// All of them as a map, which is kept from then on.
@@ -100,6 +111,17 @@ mod tests {
         assert_eq!(packed.all("x-empty").collect::<Vec<_>>(), [b""]);
         assert_eq!(packed.all("origin").count(), 0);
         assert_eq!(Headers::default().map(), &HeaderMap::new());
+    }
+
+    #[test]
+    fn names_are_found_and_told_as_http_does_however_they_were_written() {
+        let lines = [("HOST", "example"), ("X-Two", "1"), ("x-one", ""), ("x-two", "2")];
+        let packed =
+            Headers::pack_lines(|| lines.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())));
+        assert_eq!(packed.first("x-TWO"), Some(&b"1"[..]));
+        let mut map = headers(&[("host", "example"), ("x-two", "1"), ("x-one", "")]);
+        map.append("x-two", HeaderValue::from_static("2"));
+        assert_eq!(packed.map(), &map);
     }
 
     #[test]

@@ -6,12 +6,12 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use heliostat_proto::{
     parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
 };
-use http::{StatusCode, request::Parts};
+use http::StatusCode;
 use http_body::Body;
 
 use super::{
     answer::{Answer, refusal},
-    headers::Headers,
+    head::Head,
     request::Request,
 };
 use crate::settings::Settings;
@@ -30,17 +30,31 @@ where
     Ok(Parameters::from_form(&collect(body, settings.max_incoming_message).await?))
 }
 
+/// The same of a body that is all there.
+pub(crate) fn form_of(body: &[u8], settings: &Settings) -> Result<Parameters, Box<Answer>> {
+    let max_message = settings.max_incoming_message;
+    if body.len() > most_in_form(max_message) {
+        return Err(Box::new(too_large(max_message.unwrap_or(usize::MAX))));
+    }
+    Ok(Parameters::from_form(body))
+}
+
+/// How long the form around a message can be, in bytes.
+fn most_in_form(max_message: Option<usize>) -> usize {
+    max_message.map_or(usize::MAX, |max| max.saturating_mul(FORM_ENCODING) + FORM_BESIDES_MESSAGE)
+}
+
 /// The request as far as its head says.
-pub(crate) fn without_body(parts: Parts, settings: &Settings) -> Request {
-    let query = Parameters::from_query(parts.uri.query().unwrap_or_default());
+pub(crate) fn without_body(head: Head<'_>, settings: &Settings) -> Request {
+    let query = Parameters::from_query(head.query);
     let transport = query.get("transport").and_then(|name| TransportKind::parse(name).ok());
     let protocol_version =
         ProtocolVersion::resolve(query.get("clientProtocol"), settings.highest_protocol_version);
     Request {
-        method: parts.method,
-        path: parts.uri.path().into(),
-        headers: Headers::pack(&parts.headers),
-        extensions: parts.extensions,
+        method: head.method,
+        path: head.path.into(),
+        headers: head.headers,
+        extensions: head.extensions,
         query,
         form: Parameters::default(),
         transport,
@@ -54,8 +68,7 @@ where
     B: Body<Data: Send>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let limit =
-        max_message.map_or(usize::MAX, |max| max.saturating_mul(FORM_ENCODING) + FORM_BESIDES_MESSAGE);
+    let limit = most_in_form(max_message);
     let mut body = pin!(body);
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
@@ -116,9 +129,12 @@ mod tests {
     async fn a_body_is_too_large_in_however_many_pieces_it_comes() {
         let full: &'static str = Box::leak("x".repeat(FORM_BESIDES_MESSAGE).into_boxed_str());
         let (half, rest) = full.split_at(1000);
+        let settings = Settings { max_incoming_message: Some(0), ..Settings::default() };
         for (pieces, more) in [(&[full][..], &[full, "x"][..]), (&[half, rest], &[half, rest, "x"])] {
             assert_eq!(collected(pieces, 0).await.map(|body| body.len()), Ok(FORM_BESIDES_MESSAGE));
             assert_eq!(collected(more, 0).await, Err(StatusCode::PAYLOAD_TOO_LARGE));
+            let whole = |pieces: &[&str]| form_of(pieces.concat().as_bytes(), &settings).is_ok();
+            assert_eq!((whole(pieces), whole(more)), (true, false));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod cross_origin;
+pub(crate) mod head;
 pub(crate) mod headers;
 pub(crate) mod host;
 mod intake;
@@ -9,6 +10,7 @@ pub(crate) mod lenient;
 mod negotiate;
 pub(crate) mod receive;
 pub(crate) mod scripts;
+mod sent;
 pub(crate) mod upgrade;
 
 pub(crate) mod request;

@@ -51,7 +51,7 @@ impl Request {
     /// A header, if it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.all(name).next().and_then(text)
+        self.headers.first(name).and_then(text)
     }
 
     /// All headers. Asking for one of them by [`header`](Self::header) costs less: this map is made when it is first asked for.
@@ -114,7 +114,7 @@ impl Request {
 }
 
 /// A header's value, if it is what HTTP calls text: visible ASCII, spaces and tabs.
-fn text(value: &[u8]) -> Option<&str> {
+pub(super) fn text(value: &[u8]) -> Option<&str> {
     let is_text = value.iter().all(|&byte| matches!(byte, b'\t' | b' '..=b'~'));
     std::str::from_utf8(value).ok().filter(|_| is_text)
 }

@@ -9,50 +9,49 @@ use std::{
 };
 
 use heliostat_proto::{
-    frame::{forever_frame, jsonp::Callback},
+    frame::jsonp::Callback,
     negotiate::{PONG, STARTED},
+    parameters::Parameters,
     route::{self, Command},
     transport_kind::TransportKind,
 };
-use http::{HeaderValue, StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode};
 use http_body::Body;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{Answer, JAVASCRIPT, JSON, answer, bare, json, refusal},
+    answer::{Answer, JAVASCRIPT, answer, bare, json, refusal},
     cross_origin::{self, CrossOrigin},
-    intake::{form, too_large, without_body},
+    head::Head,
+    intake::{form, form_of, without_body},
     negotiate::Question,
     receive::{Receive, shutting_down},
     request::Request,
+    sent::Sent,
     upgrade::Upgrade,
 };
 use crate::{
-    application::{Admission, Context as CallbackContext, Holder, Received, Refusal},
+    application::{Admission, Refusal},
+    begun::Begun,
     connection::{Known, Outcome, Owner},
     endpoint::Jsonp,
     metrics::Counter,
     protect::{ConnectionToken, ConnectionTokenError},
-    server::{Endpoint, Server},
+    server::{Core, Endpoint, Server},
     trace,
     transport::response_body::ResponseBody,
 };
 
 /// Serves SignalR over HTTP/1.1. Made by [`Server::service`] and [`Server::nested`].
 #[derive(Clone, Debug)]
-pub struct HeliostatService(Arc<Serves>);
-
-/// What a service serves. Shared as a whole: every request holds it, and a count that all threads change is dear.
-#[derive(Debug)]
-struct Serves {
+pub struct HeliostatService {
     server: Server,
     /// The one endpoint behind a host that strips its path; otherwise all, by their full paths.
     nested: Option<usize>,
 }
 
 impl HeliostatService {
-    pub(crate) fn new(server: Server, nested: Option<usize>) -> Self {
-        Self(Arc::new(Serves { server, nested }))
+    pub(crate) const fn new(server: Server, nested: Option<usize>) -> Self {
+        Self { server, nested }
     }
 
     /// Whether an endpoint answers at `path`, for a host that has other pages beside it and wants to ask only one of them.
@@ -70,31 +69,10 @@ impl HeliostatService {
         self.endpoint(path).is_some()
     }
 
-    /// What [`call`](tower_service::Service::call) does, for a host that has the service only by reference.
-    ///
-    /// # Examples
-    /// ```
-    /// # async fn f(service: &heliostat::HeliostatService, request: http::Request<http_body_util::Full<bytes::Bytes>>) {
-    /// let answer = service.answer(request).await;
-    /// # }
-    /// ```
-    pub fn answer<B>(&self, request: http::Request<B>) -> Answering
-    where
-        B: Body<Data: Send> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let (parts, body) = request.into_parts();
-        match self.arrive(parts) {
-            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok(*answer))),
-            Arrived::Asks(exchange) => Box::pin(async move { Ok(exchange.serve(body).await) }),
-        }
-    }
-
     /// Which endpoint, by its place.
-    fn endpoint(&self, path: &str) -> Option<usize> {
-        let Serves { server, nested } = &*self.0;
-        nested.or_else(|| {
-            server.mapped.endpoints.iter().position(|endpoint| below(&endpoint.path, path).is_some())
+    pub(crate) fn endpoint(&self, path: &str) -> Option<usize> {
+        self.nested.or_else(|| {
+            self.server.mapped.endpoints.iter().position(|endpoint| below(&endpoint.path, path).is_some())
         })
     }
 }
@@ -114,19 +92,26 @@ where
 {
     type Response = http::Response<ResponseBody>;
     type Error = Infallible;
-    type Future = Answering;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        self.answer(request)
+        let (mut parts, body) = request.into_parts();
+        let Some(endpoint) = self.endpoint(parts.uri.path()) else {
+            return Box::pin(std::future::ready(Ok(unmapped())));
+        };
+        match self.arrive(endpoint, Head::of(&mut parts)) {
+            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok(*answer))),
+            Arrived::Asks(exchange) => {
+                let service = self.clone();
+                Box::pin(async move { Ok(service.serve(exchange, body).await) })
+            }
+        }
     }
 }
-
-/// An answer that is being made. There are no errors: what is wrong with a request is said in its answer.
-type Answering = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
 
 /// What becomes of a request before its body is read.
 enum Arrived {
@@ -135,35 +120,52 @@ enum Arrived {
 }
 
 impl HeliostatService {
-    fn arrive(&self, mut parts: Parts) -> Arrived {
-        let Some(endpoint) = self.endpoint(parts.uri.path()) else {
+    /// Begins to answer a request that is there as a whole.
+    pub(crate) fn begin(&self, endpoint: usize, head: Head<'_>, body: &[u8]) -> Begun<Answer> {
+        match self.arrive(endpoint, head) {
+            Arrived::Answered(answer) => Begun::Done(*answer),
+            Arrived::Asks(exchange) => exchange.begin(self, form_of(body, &self.server.core.settings)),
+        }
+    }
+
+    fn arrive(&self, endpoint: usize, mut head: Head<'_>) -> Arrived {
+        let endpoints = &self.server.mapped.endpoints;
+        let Some(Endpoint { options, .. }) = endpoints.get(endpoint) else {
             return Arrived::Answered(Box::new(unmapped()));
         };
-        let server = &self.0.server;
-        let Some(Endpoint { options, .. }) = server.mapped.endpoints.get(endpoint) else {
-            return Arrived::Answered(Box::new(unmapped()));
-        };
-        let allow = match cross_origin::judge(options, &parts.method, &parts.headers) {
+        let allow = match cross_origin::judge(options, &head.method, &head.headers) {
             CrossOrigin::Preflight(answer) => return Arrived::Answered(answer),
             CrossOrigin::Foreign => {
                 let answer = refusal(StatusCode::FORBIDDEN, "this origin may not connect here");
-                return Arrived::Answered(Box::new(seen_off(server, answer)));
+                return Arrived::Answered(Box::new(seen_off(&self.server.core, None, answer)));
             }
             CrossOrigin::Serve(allow) => allow.map(Box::new),
         };
-        let upgrade = Upgrade::take(&mut parts);
-        if parts.extensions.is_empty() {
+        let upgrade = Upgrade::take(&head.headers, &mut head.extensions);
+        if head.extensions.is_empty() {
             // An empty map keeps the room of what was taken out, for as long as the connection lives.
-            parts.extensions = http::Extensions::new();
+            head.extensions = http::Extensions::new();
         }
-        let request = Arc::new(without_body(parts, &server.core.settings));
-        Arrived::Asks(Exchange { service: self.clone(), endpoint, allow, upgrade, request })
+        let request = Arc::new(without_body(head, &self.server.core.settings));
+        Arrived::Asks(Exchange { endpoint, allow, upgrade, request })
+    }
+
+    async fn serve<B>(&self, exchange: Exchange, body: B) -> Answer
+    where
+        B: Body<Data: Send> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let form = if body.is_end_stream() {
+            Ok(Parameters::default())
+        } else {
+            form(body, &self.server.core.settings).await
+        };
+        exchange.begin(self, form).end().await
     }
 }
 
 /// A request that is to be answered. It lives in the future of the answer, of which there is one per request, so it is small.
 struct Exchange {
-    service: HeliostatService,
     /// Its place among the server's endpoints.
     endpoint: usize,
     /// The origin that may read the answer.
@@ -174,75 +176,90 @@ struct Exchange {
 }
 
 impl Exchange {
-    async fn serve<B>(mut self, body: B) -> Answer
-    where
-        B: Body<Data: Send> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let answer = match self.read(body).await {
-            Ok(()) => self.service.0.answer(self.endpoint, self.request, self.upgrade).await,
-            Err(answer) => *answer,
+    /// Begins to answer; with this `form` the request is whole.
+    fn begin(mut self, service: &HeliostatService, form: Result<Parameters, Box<Answer>>) -> Begun<Answer> {
+        let allow = self.allow.take();
+        let begun = match form {
+            Ok(form) => {
+                if let Some(request) = Arc::get_mut(&mut self.request) {
+                    request.form = form;
+                }
+                self.answer(service)
+            }
+            Err(answer) => Begun::Done(*answer),
         };
-        let mut answer = seen_off(&self.service.0.server, answer);
-        if let Some(origin) = self.allow {
-            cross_origin::allow(&mut answer, *origin);
+        let core = &service.server.core;
+        match begun {
+            Begun::Done(answer) => Begun::Done(seen_off(core, allow, answer)),
+            Begun::Waits(work) => {
+                let core = Arc::clone(core);
+                Begun::Waits(Box::pin(async move { seen_off(&core, allow, work.await) }))
+            }
         }
-        answer
     }
 
-    /// The body is a form, whatever its content type says (spec 2.3).
-    async fn read<B>(&mut self, body: B) -> Result<(), Box<Answer>>
-    where
-        B: Body<Data: Send> + Send,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        if body.is_end_stream() {
-            return Ok(());
-        }
-        let form = form(body, &self.service.0.server.core.settings).await?;
-        if let Some(request) = Arc::get_mut(&mut self.request) {
-            request.form = form;
-        }
-        Ok(())
-    }
-}
-
-impl Serves {
-    async fn answer(&self, index: usize, request: Arc<Request>, upgrade: Option<Upgrade>) -> Answer {
-        let Self { server, nested } = self;
-        let Some(endpoint) = server.mapped.endpoints.get(index) else { return unmapped() };
+    fn answer(self, service: &HeliostatService) -> Begun<Answer> {
+        let Self { endpoint: index, upgrade, request, .. } = self;
+        let Some(endpoint) = service.server.mapped.endpoints.get(index) else {
+            return Begun::Done(unmapped());
+        };
         let callback = match callback(endpoint, &request) {
             Ok(callback) => callback,
-            Err(answer) => return *answer,
+            Err(answer) => return Begun::Done(*answer),
         };
         let is_known = request.user().is_some();
-        let admission = match endpoint.application.admit(request).end().await {
-            Ok(admission) => admission,
-            Err(Refusal::NotAuthorized) if is_known => return bare(StatusCode::FORBIDDEN),
-            Err(refused) => return not_admitted(server, refused),
-        };
-        let stripped = nested.map(|_| &*endpoint.path);
-        Visit { server, endpoint, index, stripped, callback, admission }.serve(upgrade).await
-    }
-}
-
-/// For a user who is not known.
-fn not_admitted(server: &Server, why: Refusal) -> Answer {
-    match why {
-        Refusal::NotAuthorized => bare(StatusCode::UNAUTHORIZED),
-        Refusal::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
-        Refusal::UnknownHub(why) => {
-            server.core.counters.error(Counter::ErrorsHubResolutionTotal);
-            refusal(StatusCode::BAD_REQUEST, why)
+        let gate = Gate { index, upgrade, callback, is_known };
+        match endpoint.application.admit(request) {
+            Begun::Done(admission) => gate.pass(service, admission),
+            Begun::Waits(admission) => {
+                let service = service.clone();
+                Begun::Waits(Box::pin(async move { gate.pass(&service, admission.await).end().await }))
+            }
         }
     }
 }
 
-/// An answer on its way out: refusals are counted.
-fn seen_off(server: &Server, answer: Answer) -> Answer {
+/// Where a request waits until it is admitted, or is not.
+struct Gate {
+    index: usize,
+    upgrade: Option<Upgrade>,
+    callback: Option<Callback>,
+    /// Whether its user has a name.
+    is_known: bool,
+}
+
+impl Gate {
+    fn pass(
+        self,
+        HeliostatService { server, nested }: &HeliostatService,
+        admission: Result<Arc<dyn Admission>, Refusal>,
+    ) -> Begun<Answer> {
+        let Self { index, upgrade, callback, is_known } = self;
+        let Some(endpoint) = server.mapped.endpoints.get(index) else { return Begun::Done(unmapped()) };
+        let stripped = nested.map(|_| &*endpoint.path);
+        Begun::Done(match admission {
+            Ok(admission) => {
+                return Visit { server, endpoint, index, stripped, callback, admission }.serve(upgrade);
+            }
+            Err(Refusal::NotAuthorized) if is_known => bare(StatusCode::FORBIDDEN),
+            Err(Refusal::NotAuthorized) => bare(StatusCode::UNAUTHORIZED),
+            Err(Refusal::Malformed(why)) => refusal(StatusCode::BAD_REQUEST, why),
+            Err(Refusal::UnknownHub(why)) => {
+                server.core.counters.error(Counter::ErrorsHubResolutionTotal);
+                refusal(StatusCode::BAD_REQUEST, why)
+            }
+        })
+    }
+}
+
+/// An answer on its way out: refusals are counted, and this origin may read it.
+fn seen_off(core: &Core, allow: Option<Box<HeaderValue>>, mut answer: Answer) -> Answer {
     if answer.status().is_client_error() || answer.status().is_server_error() {
-        server.core.counters.increment(Counter::RequestsRefusedTotal);
+        core.counters.increment(Counter::RequestsRefusedTotal);
         tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = answer.status().as_u16(), "a request was refused");
+    }
+    if let Some(origin) = allow {
+        cross_origin::allow(&mut answer, *origin);
     }
     answer
 }
@@ -282,16 +299,17 @@ struct Visit<'a> {
 }
 
 impl Visit<'_> {
-    async fn serve(self, upgrade: Option<Upgrade>) -> Answer {
+    fn serve(self, upgrade: Option<Upgrade>) -> Begun<Answer> {
         let core = &self.server.core;
         let command = Command::of(self.request().path());
         match command {
             Command::Script => {
                 if let Some(script) = self.endpoint.scripts.of(&self.url(), &*self.endpoint.application) {
-                    return answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(script));
+                    let body = ResponseBody::whole(script);
+                    return Begun::Done(answer(StatusCode::OK, Some(JAVASCRIPT), body));
                 }
             }
-            Command::Negotiate if self.server.is_leaving() => return shutting_down(),
+            Command::Negotiate if self.server.is_leaving() => return Begun::Done(shutting_down()),
             Command::Negotiate => {
                 let question = Question {
                     core,
@@ -300,9 +318,9 @@ impl Visit<'_> {
                     url: &self.url(),
                     callback: self.callback.as_ref(),
                 };
-                return question.answer();
+                return Begun::Done(question.answer());
             }
-            Command::Ping => return json(PONG.as_bytes(), self.callback.as_ref()),
+            Command::Ping => return Begun::Done(json(PONG.as_bytes(), self.callback.as_ref())),
             Command::Connect
             | Command::Start
             | Command::Reconnect
@@ -313,12 +331,12 @@ impl Visit<'_> {
         }
         let (kind, token) = match self.identify() {
             Ok(identified) => identified,
-            Err(answer) => return *answer,
+            Err(answer) => return Begun::Done(*answer),
         };
         match command {
-            Command::Start => self.start(&token).await,
-            Command::Send => self.send(&token, kind).await,
-            Command::Abort => self.abort(&token),
+            Command::Start => self.start(&token),
+            Command::Send => self.send(token, kind),
+            Command::Abort => Begun::Done(self.abort(&token)),
             Command::Connect
             | Command::Reconnect
             | Command::Poll
@@ -337,7 +355,7 @@ impl Visit<'_> {
                     callback: self.callback,
                     upgrade,
                 };
-                receive.serve().end().await
+                receive.serve()
             }
         }
     }
@@ -395,22 +413,25 @@ impl Visit<'_> {
     }
 
     /// Spec 5.6: the answer waits for `connected`.
-    async fn start(&self, token: &ConnectionToken) -> Answer {
+    fn start(self, token: &ConnectionToken) -> Begun<Answer> {
         let core = &self.server.core;
         if core.stopping.is_set() || core.refuses(token.id) {
-            return shutting_down();
+            return Begun::Done(shutting_down());
         }
         let Ok(record) = core.record(token.id) else {
-            return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
+            return Begun::Done(refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one"));
         };
         record.traffic.heard(core, core.now());
-        record.start(core, Owner { admission: Arc::clone(&self.admission), endpoint: self.index });
-        match record.callbacks.connected().await {
-            Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
-            Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => {
-                json(STARTED.as_bytes(), self.callback.as_ref())
+        record.start(core, Owner { admission: self.admission, endpoint: self.index });
+        let callback = self.callback;
+        Begun::Waits(Box::pin(async move {
+            match record.callbacks.connected().await {
+                Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
+                Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => {
+                    json(STARTED.as_bytes(), callback.as_ref())
+                }
             }
-        }
+        }))
     }
 
     /// Spec 2.6: answered at once, whether anybody is there or not.
@@ -423,77 +444,23 @@ impl Visit<'_> {
     }
 
     /// Spec 6.6: may land on any server, whether or not it holds the receive request.
-    async fn send(&self, token: &ConnectionToken, kind: TransportKind) -> Answer {
+    fn send(self, token: ConnectionToken, kind: TransportKind) -> Begun<Answer> {
         let core = &self.server.core;
         if core.stopping.is_set() {
-            return shutting_down();
+            return Begun::Done(shutting_down());
         }
         if kind == TransportKind::WebSockets {
-            return refusal(
+            return Begun::Done(refusal(
                 StatusCode::BAD_REQUEST,
                 "over WebSockets, send on the socket: this is not a WebSocket request",
-            );
+            ));
         }
         let Ok(record) = core.registry.find(token.id).map(Known::living).transpose() else {
-            return refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one");
+            return Begun::Done(refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one"));
         };
-        // Spec 2.4: a form field, except for JSONP, which has no form.
-        let data = match (&self.callback, kind) {
-            (Some(_), TransportKind::LongPolling) => {
-                self.request().query("data").or_else(|| self.request().form("data"))
-            }
-            _ => self.request().form("data"),
-        };
-        let Some(data) = data else {
-            return refusal(
-                StatusCode::BAD_REQUEST,
-                "the form field `data` is missing; put the message there",
-            );
-        };
-        if let Some(max) = core.settings.max_incoming_message.filter(|max| data.len() > *max) {
-            return too_large(max);
-        }
-        core.counters.increment(Counter::ConnectionMessagesSentTotal);
-        let context = match &record {
-            Some(record) => {
-                record.traffic.heard(core, core.now());
-                record.traffic.read(data.len());
-                record.callbacks.connected().await;
-                record.context(core, self.request())
-            }
-            None => CallbackContext {
-                id: token.id,
-                request: Arc::clone(self.request()),
-                core: Arc::clone(core),
-                holder: Holder::AnotherServer(CancellationToken::new()),
-            },
-        };
-        let received = self.admission.received(context, data).end().await;
-        // The result takes another way than the progress reports before it, and must not overtake them (CP-168).
-        if let (Some(record), Received::Reply { after: Some(last), .. }) = (&record, &received) {
-            record.reads(*last).await;
-        }
-        self.reply(received, kind)
-    }
-
-    fn reply(&self, received: Received, kind: TransportKind) -> Answer {
-        match received {
-            Received::Reply { json: body, .. } if kind == TransportKind::ForeverFrame => {
-                let mut escaped = Vec::with_capacity(body.len());
-                forever_frame::escape_html_json(&mut escaped, &body);
-                answer(StatusCode::OK, Some(JSON), ResponseBody::whole(escaped))
-            }
-            Received::Reply { json: body, .. } => match self.callback.as_ref() {
-                Some(callback) if kind == TransportKind::LongPolling => json(&body, Some(callback)),
-                Some(_) | None => answer(StatusCode::OK, Some(JSON), ResponseBody::whole(body)),
-            },
-            Received::Nothing => bare(StatusCode::OK),
-            Received::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),
-            Received::Failed(failure) => {
-                tracing::debug!(target: trace::PERSISTENT_CONNECTION, %failure, "a handler failed on a message");
-                bare(StatusCode::INTERNAL_SERVER_ERROR)
-            }
-        }
+        let Self { callback, admission, .. } = self;
+        let sent = Sent { core: Arc::clone(core), id: token.id, record, kind, callback, admission };
+        Begun::Waits(Box::pin(sent.answer()))
     }
 }
 
@@ -505,9 +472,11 @@ mod tests {
     #[test]
     fn the_future_of_an_answer_is_small() {
         let service = Server::builder().build().unwrap().service();
-        let (parts, ()) = http::Request::get("/signalr/ping").body(()).unwrap().into_parts();
-        let Arrived::Asks(exchange) = service.arrive(parts) else { panic!("nothing speaks against it") };
-        let future = exchange.serve(http_body_util::Full::new(bytes::Bytes::new()));
+        let (mut parts, ()) = http::Request::get("/signalr/ping").body(()).unwrap().into_parts();
+        let Arrived::Asks(exchange) = service.arrive(0, Head::of(&mut parts)) else {
+            panic!("nothing speaks against it")
+        };
+        let future = service.serve(exchange, http_body_util::Full::new(bytes::Bytes::new()));
         assert!(size_of_val(&future) < 960, "{} bytes", size_of_val(&future));
     }
 }

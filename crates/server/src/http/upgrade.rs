@@ -1,10 +1,14 @@
 //! The WebSocket handshake of RFC 6455, section 4.2, and nothing more: no sub-protocol, no extension (spec 6.2).
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use http::{Extensions, HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
-use super::answer::{Answer, answer};
+use super::{
+    answer::{Answer, answer},
+    headers::Headers,
+    request::text,
+};
 use crate::transport::{passage::Passage, response_body::ResponseBody};
 
 /// A request that may become a WebSocket.
@@ -29,18 +33,16 @@ pub(crate) struct TakesSockets;
 
 impl Upgrade {
     /// `None` if the request does not ask for a WebSocket, or the host cannot give one.
-    pub(crate) fn take(parts: &mut Parts) -> Option<Self> {
+    pub(crate) fn take(headers: &Headers, extensions: &mut Extensions) -> Option<Self> {
         // Most requests are from a host that leaves something here only with those that ask.
-        if parts.extensions.is_empty() {
+        if extensions.is_empty() {
             return None;
         }
-        let headers = &parts.headers;
-        let asks = lists(headers, &header::UPGRADE, "websocket")
-            && lists(headers, &header::CONNECTION, "upgrade")
-            && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
-        let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| asks)?;
-        let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()?;
-        let extensions = &mut parts.extensions;
+        let asks = lists(headers, "upgrade", "websocket")
+            && lists(headers, "connection", "upgrade")
+            && headers.first("sec-websocket-version").is_some_and(|version| version == b"13");
+        let key = headers.first("sec-websocket-key").filter(|_| asks)?;
+        let accept = HeaderValue::from_str(&derive_accept_key(key)).ok()?;
         let way = match extensions.remove::<TakesSockets>() {
             Some(TakesSockets) => Way::Answer,
             None => Way::Library(extensions.remove::<OnUpgrade>()?),
@@ -67,11 +69,10 @@ impl Upgrade {
 }
 
 /// Whether a header that holds a comma-separated list names `token`.
-fn lists(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+fn lists(headers: &Headers, name: &str, token: &str) -> bool {
     headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
+        .all(name)
+        .filter_map(text)
         .flat_map(|value| value.split(','))
         .any(|item| item.trim().eq_ignore_ascii_case(token))
 }

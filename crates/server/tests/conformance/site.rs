@@ -33,11 +33,13 @@ pub(crate) enum Host {
     Any,
     /// Heliostat's own, which takes endless responses over.
     Ours,
-    /// The same after it has left the conversation to its library, because there was something unusual in it.
+    /// The same with nothing between it and the server, whose requests it then reads by itself.
+    OursAlone,
+    /// Heliostat's own after it has left the conversation to its library, because there was something unusual in it.
     OursWithLibrary,
 }
 
-pub(crate) const HOSTS: [Host; 3] = [Host::Any, Host::Ours, Host::OursWithLibrary];
+pub(crate) const HOSTS: [Host; 4] = [Host::Any, Host::Ours, Host::OursAlone, Host::OursWithLibrary];
 
 /// How bytes get there.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +65,7 @@ impl Site {
                 match host {
                     Host::Any => serve(serving.clone(), stream),
                     Host::Ours | Host::OursWithLibrary => serve_directly(serving.clone(), stream),
+                    Host::OursAlone => serve_alone(&serving, stream),
                 }
             }
         });
@@ -145,6 +148,13 @@ fn serve_directly(server: Server, stream: TcpStream) {
     let service = service_fn(application(server));
     tokio::spawn(async move {
         _ = Http1::default().serve(stream, service, std::future::pending()).await;
+    });
+}
+
+fn serve_alone(server: &Server, stream: TcpStream) {
+    let (service, others) = (server.service(), service_fn(application(server.clone())));
+    tokio::spawn(async move {
+        _ = Http1::default().serve_server(stream, service, others, std::future::pending()).await;
     });
 }
 

@@ -1,13 +1,16 @@
 //! What can stand in front of a server: a proxy with one fault, or an answer that has nothing to do with SignalR.
 
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use heliostat::{EndpointOptions, KeepAlive, Server, Timeouts, hub};
+use http::{Response, StatusCode};
+use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tower_service::Service as _;
 
 use crate::listener::{Limits, Listener};
 
@@ -56,11 +59,9 @@ pub(super) fn serve(server: &Server) -> SocketAddr {
     let listener = Listener::bind(([127, 0, 0, 1], 0).into(), limits).unwrap();
     let address = listener.address().unwrap();
     let service = server.service();
-    let service_for = move |_| {
-        let service = service.clone();
-        hyper::service::service_fn(move |request| service.clone().call(request))
-    };
-    tokio::spawn(async move { listener.serve(service_for, std::future::pending()).await.count() });
+    let not_found = || Response::builder().status(StatusCode::NOT_FOUND).body(Bytes::new().into());
+    let others = move |_| service_fn(move |_| ready(not_found()));
+    tokio::spawn(async move { listener.serve(service, others, std::future::pending()).await.count() });
     address
 }
 

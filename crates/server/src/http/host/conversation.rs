@@ -24,6 +24,7 @@ use super::{
     Http1, Http1Error, RequestBody, Stop, Streaming,
     alarm::Alarm,
     answer_head::{self, AnswerHead, Last, Length},
+    beside::{Asked, Beside},
     poll_answer::{self, Meanwhile},
     short_request::{Seen, ShortRequest, see},
     wire::{MOST_IN_REQUEST, Wire},
@@ -48,8 +49,9 @@ pub(super) enum Outcome {
 }
 
 /// What there is to do next.
-enum Next {
-    Answer(Box<ShortRequest>),
+enum Next<F> {
+    /// This answer comes, and may be the last.
+    Answer(Asked<F>, Last),
     /// The library's.
     Unusual,
     Over,
@@ -69,7 +71,7 @@ pub(super) struct Conversation<'a, F> {
 pub(super) async fn converse<S>(
     limits: Http1,
     socket: TcpStream,
-    service: &S,
+    service: &Beside<S>,
     stop: Pin<&mut Stop<impl Future<Output = ()>>>,
 ) -> Result<Outcome, Http1Error>
 where
@@ -80,20 +82,20 @@ where
     let (wire, read, alarm) = (Wire::new(socket), Bytes::new(), Alarm::new(sleep));
     let mut conversation = Conversation { limits, wire, read, stop, alarm };
     loop {
-        let asked = match conversation.next().await? {
-            Next::Answer(asked) => asked,
+        let (asked, asked_last) = match conversation.next(service).await? {
+            Next::Answer(asked, last) => (asked, last),
             Next::Unusual => return Ok(Outcome::Unusual(conversation.wire.socket, conversation.read)),
             Next::Over => return Ok(Outcome::Over),
         };
-        // Out of its box, which others need while this one waits.
-        let ShortRequest { request, last: asked_last } = *asked;
-        let (head, body) = {
-            let answer = pin!(service.call(request));
-            match conversation.attend(answer).await {
-                Some(answer) => answer.map_err(Into::into)?.into_parts(),
-                None => return Ok(Outcome::Over),
+        let answer = match asked {
+            Asked::Done(answer) => Some(answer),
+            Asked::Waits(mut answer) => conversation.attend(answer.as_mut()).await,
+            Asked::Others(answer) => {
+                conversation.attend(pin!(answer)).await.transpose().map_err(Into::into)?
             }
         };
+        let Some(answer) = answer else { return Ok(Outcome::Over) };
+        let (head, body) = answer.into_parts();
         let mut last = conversation.last(asked_last, &head);
         // What it is made from does not wait with a poll.
         let head = AnswerHead::of(head);
@@ -127,19 +129,26 @@ where
 
 impl<F: Future<Output = ()>> Conversation<'_, F> {
     /// Waits for a request. What came along with the one before is looked at first.
-    async fn next(&mut self) -> Result<Next, Http1Error> {
+    async fn next<S>(&mut self, service: &Beside<S>) -> Result<Next<S::Future>, Http1Error>
+    where
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    {
         let mut until = None;
-        poll_fn(|context| self.poll_next(context, &mut until)).await
+        poll_fn(|context| self.poll_next(context, service, &mut until)).await
     }
 
     /// `until` is when to give up waiting, if that has begun.
-    fn poll_next(
+    fn poll_next<S>(
         &mut self,
         context: &mut Context<'_>,
+        service: &Beside<S>,
         until: &mut Option<Instant>,
-    ) -> Poll<Result<Next, Http1Error>> {
+    ) -> Poll<Result<Next<S::Future>, Http1Error>>
+    where
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    {
         loop {
-            if let Some(next) = self.take() {
+            if let Some(next) = self.take(service) {
                 return Poll::Ready(Ok(next));
             }
             match self.wire.poll_read(context, &mut self.read) {
@@ -162,17 +171,21 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     }
 
     /// What there is to do with what has come, if it is enough for anything.
-    fn take(&mut self) -> Option<Next> {
+    fn take<S>(&mut self, service: &Beside<S>) -> Option<Next<S::Future>>
+    where
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+    {
         if self.read.is_empty() {
             return None;
         }
-        match see(&self.read, self.limits.max_head) {
-            Seen::Whole(request, size) => {
+        let ask = |short: ShortRequest<'_>| Some((service.ask(&short)?, short.last));
+        match see(&self.read, self.limits.max_head, ask) {
+            Seen::Whole((asked, last), size) => {
                 self.read.advance(size);
                 if self.read.is_empty() {
                     self.read = Bytes::new();
                 }
-                Some(Next::Answer(request))
+                Some(Next::Answer(asked, last))
             }
             Seen::Part if self.read.len() < MOST_IN_REQUEST.min(self.limits.max_head) => None,
             Seen::Part | Seen::Unusual => Some(Next::Unusual),
@@ -180,14 +193,14 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     }
 
     /// Waits for `work`, and for the client's end: then there is nothing to wait for any more.
-    async fn attend<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
+    async fn attend<T>(&mut self, mut work: Pin<&mut (impl Future<Output = T> + ?Sized)>) -> Option<T> {
         poll_fn(|context| self.poll_attended(context, work.as_mut())).await
     }
 
     fn poll_attended<T>(
         &mut self,
         context: &mut Context<'_>,
-        work: Pin<&mut impl Future<Output = T>>,
+        work: Pin<&mut (impl Future<Output = T> + ?Sized)>,
     ) -> Poll<Option<T>> {
         if let Poll::Ready(done) = work.poll(context) {
             return Poll::Ready(Some(done));

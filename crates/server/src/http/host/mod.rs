@@ -10,6 +10,7 @@
 
 mod alarm;
 pub(crate) mod answer_head;
+mod beside;
 mod conversation;
 pub(crate) mod library;
 mod poll_answer;
@@ -32,10 +33,16 @@ use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 
-use self::conversation::{Outcome, converse};
 pub(crate) use self::poll_answer::PollAnswer;
 pub use self::request_body::RequestBody;
-use crate::transport::{Link, handover::Chunking, passage::Socket, response_body::ResponseBody, streams};
+use self::{
+    beside::Beside,
+    conversation::{Outcome, converse},
+};
+use crate::{
+    http::service::HeliostatService,
+    transport::{Link, handover::Chunking, passage::Socket, response_body::ResponseBody, streams},
+};
 
 /// Serves HTTP/1.1 on one TCP socket, and what it becomes: the cheapest way for WebSockets, event streams and forever frames.
 ///
@@ -92,6 +99,54 @@ impl Http1 {
         S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
         S::Error: Into<Http1Error>,
     {
+        self.begin(stream, Beside { server: None, others: service }, stop)
+    }
+
+    /// The same for a server and `others` beside it, who get what is for none of its endpoints. Nobody but the server sees the requests that
+    /// are for it, and that makes them cheaper: they never become [`Request`]s. So where a layer is to see them first, say to find out who
+    /// the user is, put it in front of the server's service and [serve](Self::serve) that.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use bytes::Bytes;
+    /// # async fn f(listener: tokio::net::TcpListener, server: heliostat::Server) -> Result<(), heliostat::Http1Error> {
+    /// use heliostat::{Http1, RequestBody, ResponseBody};
+    /// use http::{Request, Response};
+    ///
+    /// let page = hyper::service::service_fn(|_: Request<RequestBody>| async {
+    ///     Ok::<_, std::convert::Infallible>(Response::new(ResponseBody::from(Bytes::from_static(b"hello"))))
+    /// });
+    /// let (stream, _) = listener.accept().await?;
+    /// Http1::default().serve_server(stream, server.service(), page, std::future::pending()).await
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// If the client broke the protocol or the connection.
+    pub fn serve_server<S>(
+        self,
+        stream: TcpStream,
+        server: HeliostatService,
+        others: S,
+        stop: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<(), Http1Error>>
+    where
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+        S::Error: Into<Http1Error>,
+    {
+        self.begin(stream, Beside { server: Some(server), others }, stop)
+    }
+
+    fn begin<S>(
+        self,
+        stream: TcpStream,
+        service: Beside<S>,
+        stop: impl Future<Output = ()>,
+    ) -> impl Future<Output = Result<(), Http1Error>>
+    where
+        S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
+        S::Error: Into<Http1Error>,
+    {
         Serving::Http(Box::pin(converse_first(self.possible(), stream, service, stop)))
     }
 
@@ -142,7 +197,7 @@ impl<H: Future<Output = Result<End, Http1Error>>> Future for Serving<H> {
 async fn converse_first<S>(
     limits: Http1,
     stream: TcpStream,
-    service: S,
+    service: Beside<S>,
     stop: impl Future<Output = ()>,
 ) -> Result<End, Http1Error>
 where

@@ -7,36 +7,51 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use httparse::{Header, ParserConfig, Status};
+use memchr::memchr;
 
 use super::{RequestBody, answer_head::Last};
-use crate::http::{lenient::is_acceptable, upgrade::TakesSockets};
+use crate::http::{head::Head, headers::Headers, lenient::is_acceptable, upgrade::TakesSockets};
 
 /// A request with more headers is left to the library.
 const MOST_HEADERS: usize = 64;
 
+/// The longest target that is never too long for a library, in bytes.
+const MOST_IN_TARGET: usize = 32 * 1024;
+
 /// What the first bytes of a conversation are.
 #[derive(Debug)]
-pub(crate) enum Seen {
-    /// A request, and how many bytes it takes.
-    Whole(Box<ShortRequest>, usize),
+pub(crate) enum Seen<T> {
+    /// A request, what was made of it, and how many bytes it takes.
+    Whole(T, usize),
     /// It goes on with bytes that have not come.
     Part,
     /// Not one of ours.
     Unusual,
 }
 
-/// A request and what follows from it for its connection.
+/// A request where it lies.
 #[derive(Debug)]
-pub(crate) struct ShortRequest {
-    pub(crate) request: Request<RequestBody>,
+pub(crate) struct ShortRequest<'a> {
+    text: &'a Bytes,
+    method: Method,
+    target: &'a str,
+    headers: &'a [Header<'a>],
+    pub(crate) body: &'a [u8],
     /// Whether the client asked for the end.
     pub(crate) last: Last,
+    /// A WebSocket is asked for.
+    upgrades: bool,
 }
 
-/// Looks at all that has come and is not answered. A head of more than `most_in_head` bytes is the library's to refuse.
-pub(crate) fn see(text: &Bytes, most_in_head: usize) -> Seen {
+/// Looks at all that has come and is not answered. A head of more than `most_in_head` bytes is the library's to refuse, and so is a request
+/// of which nothing can be made.
+pub(crate) fn see<T>(
+    text: &Bytes,
+    most_in_head: usize,
+    make: impl FnOnce(ShortRequest<'_>) -> Option<T>,
+) -> Seen<T> {
     let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut head = httparse::Request::new(&mut []);
     let parsed = ParserConfig::default().parse_request_with_uninit_headers(&mut head, text, &mut headers);
@@ -51,20 +66,54 @@ pub(crate) fn see(text: &Bytes, most_in_head: usize) -> Seen {
     if head.version != Some(1) || !target.starts_with('/') || !is_acceptable(target) {
         return Seen::Unusual;
     }
-    let Some(traits) = Traits::of(head.headers) else { return Seen::Unusual };
-    let Some(end) = size.checked_add(traits.length) else { return Seen::Unusual };
-    if text.len() < end {
-        return Seen::Part;
-    }
-    let body = RequestBody::whole(text.slice(size..end));
-    match request(text, (method, target), head.headers, body) {
-        Some(mut request) => {
-            if traits.upgrades {
-                request.extensions_mut().insert(TakesSockets);
-            }
-            Seen::Whole(Box::new(ShortRequest { request, last: traits.last }), end)
+    let Some(Traits { length, last, upgrades }) = Traits::of(head.headers) else { return Seen::Unusual };
+    let Some(end) = size.checked_add(length) else { return Seen::Unusual };
+    let Some(body) = text.get(size..end) else { return Seen::Part };
+    let request = ShortRequest { text, method, target, headers: head.headers, body, last, upgrades };
+    make(request).map_or(Seen::Unusual, |made| Seen::Whole(made, end))
+}
+
+impl<'a> ShortRequest<'a> {
+    /// What is asked for, and the query behind it. `None` if that is not for us to say: a library drops a fragment, and knows a limit.
+    pub(crate) fn path_and_query(&self) -> Option<(&'a str, &'a str)> {
+        let target = self.target.as_bytes();
+        if target.len() > MOST_IN_TARGET || memchr(b'#', target).is_some() {
+            return None;
         }
-        None => Seen::Unusual,
+        match memchr(b'?', target) {
+            Some(at) => Some((self.target.get(..at)?, self.target.get(at + 1..)?)),
+            None => Some((self.target, "")),
+        }
+    }
+
+    /// For an endpoint of our own, which needs none of a library's types.
+    pub(crate) fn head(&self, (path, query): (&'a str, &'a str)) -> Head<'a> {
+        let lines = || self.headers.iter().map(|header| (header.name.as_bytes(), header.value));
+        let (headers, extensions) = (Headers::pack_lines(lines), self.extensions());
+        Head { method: self.method.clone(), path, query, headers, extensions }
+    }
+
+    /// For everybody else.
+    pub(crate) fn request(&self) -> Option<Request<RequestBody>> {
+        let mut request = Request::new(RequestBody::whole(self.text.slice_ref(self.body)));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = Uri::from_maybe_shared(self.text.slice_ref(self.target.as_bytes())).ok()?;
+        let mut map = HeaderMap::with_capacity(self.headers.len());
+        for header in self.headers {
+            let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+            map.append(name, HeaderValue::from_maybe_shared(self.text.slice_ref(header.value)).ok()?);
+        }
+        *request.headers_mut() = map;
+        *request.extensions_mut() = self.extensions();
+        Some(request)
+    }
+
+    fn extensions(&self) -> Extensions {
+        let mut extensions = Extensions::new();
+        if self.upgrades {
+            extensions.insert(TakesSockets);
+        }
+        extensions
     }
 }
 
@@ -76,24 +125,6 @@ fn method(name: &str) -> Option<Method> {
         "OPTIONS" => Some(Method::OPTIONS),
         _ => None,
     }
-}
-
-fn request(
-    text: &Bytes,
-    (method, target): (Method, &str),
-    headers: &[Header<'_>],
-    body: RequestBody,
-) -> Option<Request<RequestBody>> {
-    let mut request = Request::new(body);
-    *request.method_mut() = method;
-    *request.uri_mut() = Uri::from_maybe_shared(text.slice_ref(target.as_bytes())).ok()?;
-    let mut map = HeaderMap::with_capacity(headers.len());
-    for header in headers {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
-        map.append(name, HeaderValue::from_maybe_shared(text.slice_ref(header.value)).ok()?);
-    }
-    *request.headers_mut() = map;
-    Some(request)
 }
 
 /// What headers say about the connection.
@@ -159,25 +190,77 @@ mod tests {
 
     const MOST_IN_HEAD: usize = 1000;
 
+    /// What is made of a request, both ways.
+    #[derive(Debug)]
+    struct Made {
+        request: Request<RequestBody>,
+        target: Option<(String, String)>,
+        headers: HeaderMap,
+        last: Last,
+    }
+
+    impl Made {
+        fn of(short: &ShortRequest<'_>) -> Option<Self> {
+            let target = short.path_and_query();
+            Some(Self {
+                request: short.request()?,
+                target: target.map(|(path, query)| (path.to_owned(), query.to_owned())),
+                headers: short.head(target.unwrap_or_default()).headers.map().clone(),
+                last: short.last,
+            })
+        }
+    }
+
     async fn body(request: Request<RequestBody>) -> Bytes {
         request.into_body().collect().await.unwrap().to_bytes()
     }
 
-    fn seen(text: &str) -> Seen {
-        see(&Bytes::copy_from_slice(text.as_bytes()), MOST_IN_HEAD)
+    fn seen_bytes(bytes: &[u8]) -> Seen<Made> {
+        see(&Bytes::copy_from_slice(bytes), MOST_IN_HEAD, |short| Made::of(&short))
     }
 
-    fn whole(text: &str) -> (ShortRequest, usize) {
+    fn seen(text: &str) -> Seen<Made> {
+        seen_bytes(text.as_bytes())
+    }
+
+    fn whole(text: &str) -> (Made, usize) {
         match seen(text) {
-            Seen::Whole(request, size) => (*request, size),
+            Seen::Whole(made, size) => (made, size),
             other @ (Seen::Part | Seen::Unusual) => panic!("{other:?} for {text:?}"),
         }
+    }
+
+    #[test]
+    fn what_we_read_of_a_target_is_what_a_library_reads_of_it() {
+        for byte in 0..=u8::MAX {
+            for target in [&b"/a_b?c=d"[..], b"/ab?c=_d", b"/ab_", b"/_", b"/ab?", b"/?_?"] {
+                let target: Vec<_> = target.iter().map(|&at| if at == b'_' { byte } else { at }).collect();
+                let text = [b"GET ", &*target, b" HTTP/1.1\r\nHost: x\r\n\r\n"].concat();
+                let read = see(&Bytes::from(text), MOST_IN_HEAD, |short| {
+                    let (path, query) = short.path_and_query()?;
+                    Some((path.to_owned(), query.to_owned(), short.request()))
+                });
+                if let Seen::Whole((path, query, request), _) = read {
+                    let request = request.expect("a library takes what we take");
+                    let uri = request.uri();
+                    assert_eq!((&*path, &*query), (uri.path(), uri.query().unwrap_or_default()), "{byte}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_target_that_a_library_cuts_or_refuses_is_not_for_us() {
+        assert_eq!(whole("GET /a?b#c HTTP/1.1\r\n\r\n").0.target, None);
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(MOST_IN_TARGET));
+        let read = see(&Bytes::from(long), usize::MAX, |short| Some(short.path_and_query().is_none()));
+        assert!(matches!(read, Seen::Whole(true, _)), "{read:?}");
     }
 
     #[tokio::test]
     async fn a_request_is_taken_with_its_body_and_nothing_behind_it() {
         let text = "POST /signalr/send?a=b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nX-Two: 1\r\nx-two: 2\r\n\r\na=bGET /";
-        let (ShortRequest { request, last }, size) = whole(text);
+        let (Made { request, target, headers, last }, size) = whole(text);
         assert_eq!((size, last), (text.len() - 5, Last::No));
         assert_eq!(
             (request.method(), request.uri()),
@@ -185,6 +268,8 @@ mod tests {
         );
         assert_eq!(request.headers().get_all("x-two").iter().collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(request.headers().len(), 4);
+        assert_eq!(target, Some(("/signalr/send".to_owned(), "a=b".to_owned())));
+        assert_eq!(&headers, request.headers());
         assert_eq!(body(request).await, "a=b");
     }
 
@@ -250,7 +335,7 @@ mod tests {
         /// Whatever comes, something is made of it, and never more than there is.
         #[test]
         fn any_bytes_are_taken_left_or_waited_for(bytes in proptest::collection::vec(0_u8.., 0..200)) {
-            if let Seen::Whole(_, size) = see(&Bytes::copy_from_slice(&bytes), MOST_IN_HEAD) {
+            if let Seen::Whole(_, size) = seen_bytes(&bytes) {
                 assert!(size <= bytes.len());
             }
         }
