@@ -119,7 +119,7 @@ fn read_parameters(text: &str) -> Parameters {
 }
 
 #[library_benchmark]
-#[bench::one_message(args = (Vec::with_capacity(1024)), config = at_most(580))]
+#[bench::one_message(args = (Vec::with_capacity(1024)), config = at_most(270))]
 fn encode_delivery(mut out: Vec<u8>) -> Vec<u8> {
     encode_response(&mut out, &ResponseHead::new(black_box(CURSOR)), [black_box(MESSAGE)]);
     black_box(out)
