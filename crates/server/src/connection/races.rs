@@ -19,7 +19,6 @@ use heliostat_proto::{
     connection::{Input, Opening, Reason},
     id::ConnectionId,
     name::{HubName, UserId},
-    parameters::Parameters,
     protocol_version::ProtocolVersion,
     transport_kind::TransportKind,
 };
@@ -125,17 +124,8 @@ impl Stage {
     }
 
     fn owner(&self) -> Owner {
-        let request = Request {
-            method: http::Method::GET,
-            path: "/signalr/connect".into(),
-            headers: crate::http::headers::Headers::default(),
-            extensions: http::Extensions::new(),
-            query: Parameters::from_query(""),
-            form: Parameters::from_query(""),
-            transport: Some(self.kind),
-            protocol_version: ProtocolVersion::parse("2.1").unwrap(),
-        };
-        let admission = Present { witness: Arc::clone(&self.witness), request: Arc::new(request) };
+        let admission =
+            Present { witness: Arc::clone(&self.witness), request: Arc::new(Request::to_connect(self.kind)) };
         Owner { admission: Arc::new(admission), endpoint: 0 }
     }
 

@@ -113,6 +113,23 @@ impl Request {
     }
 }
 
+#[cfg(test)]
+impl Request {
+    /// What a client of 2.1 asks first on this transport, without headers and parameters.
+    pub(crate) fn to_connect(transport: TransportKind) -> Self {
+        Self {
+            method: Method::GET,
+            path: "/signalr/connect".into(),
+            headers: Headers::default(),
+            extensions: Extensions::new(),
+            query: Parameters::default(),
+            form: Parameters::default(),
+            transport: Some(transport),
+            protocol_version: ProtocolVersion::new(2, 1),
+        }
+    }
+}
+
 /// A header's value, if it is what HTTP calls text: visible ASCII, spaces and tabs.
 pub(super) fn text(value: &[u8]) -> Option<&str> {
     let is_text = value.iter().all(|&byte| matches!(byte, b'\t' | b' '..=b'~'));

@@ -15,8 +15,6 @@ use heliostat_proto::{
     connection::Opening,
     id::ConnectionId,
     name::{HubName, UserId},
-    parameters::Parameters,
-    protocol_version::ProtocolVersion,
     transport_kind::TransportKind,
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -25,7 +23,7 @@ use super::{super::socket::MOST_WAITING, *};
 use crate::{
     application::{About, Admission, Context as CallbackContext, Handling},
     connection::Arrival,
-    http::{headers::Headers, request::Request},
+    http::request::Request,
     server::Server,
     transport::{Framing, GroupsRead, Initializes, LinkSeed},
 };
@@ -85,16 +83,7 @@ impl Wake for Flag {
 fn link() -> (Arc<Listener>, Arc<Link>) {
     let core = Server::builder().build().unwrap().core;
     let record = core.record(ConnectionId::from_random([7; 16])).unwrap();
-    let request = Request {
-        method: http::Method::GET,
-        path: "/signalr/connect".into(),
-        headers: Headers::default(),
-        extensions: http::Extensions::new(),
-        query: Parameters::from_query(""),
-        form: Parameters::from_query(""),
-        transport: Some(TransportKind::WebSockets),
-        protocol_version: ProtocolVersion::parse("2.1").unwrap(),
-    };
+    let request = Request::to_connect(TransportKind::WebSockets);
     let listener = Arc::new(Listener { heard: AtomicUsize::new(0), request: Arc::new(request) });
     let seed = LinkSeed {
         connection: record.id,
