@@ -6,12 +6,13 @@
 //! leaves the directory while they are held for writing, so nobody joins a topic that is no longer listed.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::Position;
 use crate::lock::{lock, read, write};
+use crate::marks::Mark;
 use crate::readers::ReaderKey;
 use crate::store::Evicted;
 use crate::topic::{Life, Topic, TopicName, TopicState};
@@ -26,6 +27,8 @@ pub(crate) struct Directory<P, S> {
     retired_through: AtomicU64,
     /// Up to here retired topics count as forgotten.
     aged_through: AtomicU64,
+    /// How many topics there ever were, over and over.
+    turns: AtomicU16,
 }
 
 type Names<P, S> = HashMap<TopicName, Arc<Topic<P, S>>>;
@@ -64,6 +67,7 @@ impl<P, S> Directory<P, S> {
             forgotten_through: AtomicU64::new(0),
             retired_through: AtomicU64::new(0),
             aged_through: AtomicU64::new(0),
+            turns: AtomicU16::new(0),
         }
     }
 
@@ -93,10 +97,13 @@ impl<P, S> Directory<P, S> {
             }
         }
         let mut names = write(&self.names);
-        let topic = names
-            .entry(name.clone())
-            .or_insert_with(|| Arc::new(Topic::new(name.clone(), self.forgotten_through())));
+        let topic = names.entry(name.clone()).or_insert_with(|| Arc::new(self.new_topic(name)));
         self.enter(topic, reader, place)
+    }
+
+    fn new_topic(&self, name: &TopicName) -> Topic<P, S> {
+        let mark = Mark::of_turn(self.turns.fetch_add(1, Ordering::Relaxed));
+        Topic::new(name.clone(), mark, self.forgotten_through())
     }
 
     /// Up to where a topic that is new may have been there before.

@@ -59,6 +59,7 @@ mod directory;
 mod limits;
 mod lock;
 mod log;
+mod marks;
 mod message;
 mod position;
 mod readers;

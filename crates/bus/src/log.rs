@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::Position;
 use crate::lock::lock;
+use crate::marks::Marks;
 use crate::message::Message;
 use crate::store::{Evicted, Store};
 use crate::topic::Topic;
@@ -18,6 +19,7 @@ pub(crate) struct Log {
     /// The last number given. Lock order: a topic's state, then this.
     numbers: Mutex<Position>,
     head: AtomicU64,
+    pub(crate) marks: Marks,
     bytes: AtomicUsize,
     evicted: AtomicU64,
     lost: AtomicU64,
@@ -42,6 +44,7 @@ impl Log {
         *last = position;
         store.push(Message { position, cost, payload });
         topic.set_last(position);
+        self.marks.raise(topic.mark, position);
         self.head.store(position.get(), Ordering::Release);
         position
     }
@@ -101,12 +104,14 @@ pub(crate) struct NoRoom;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::marks::Mark;
     use crate::topic::TopicName;
 
     #[test]
     fn numbers_are_dense_over_all_topics() {
         let log = Log::default();
-        let topics = ["a", "b"].map(|name| Topic::<_, ()>::new(TopicName::from(name), Position::ZERO));
+        let topics = ["a", "b"]
+            .map(|name| Topic::<_, ()>::new(TopicName::from(name), Mark::of_turn(0), Position::ZERO));
         for number in 1..=4 {
             let topic = &topics[number % 2];
             let position = log.append(topic, &mut lock(&topic.state).store, (), 0);

@@ -40,7 +40,18 @@ enum Place {
 
 /// Names one reader of one topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReaderKey(usize);
+pub(crate) struct ReaderKey(u32);
+
+impl ReaderKey {
+    #[expect(clippy::cast_possible_truncation, reason = "more readers than that do not fit into any memory")]
+    const fn of(place: usize) -> Self {
+        Self(place as u32)
+    }
+
+    const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
 
 impl<S> Readers<S> {
     pub(crate) const fn new() -> Self {
@@ -155,10 +166,11 @@ impl<S> Several<S> {
             }
         };
         self.handles.push(Handle { reader, key });
-        ReaderKey(key)
+        ReaderKey::of(key)
     }
 
-    fn remove(&mut self, ReaderKey(key): ReaderKey) -> Option<S> {
+    fn remove(&mut self, key: ReaderKey) -> Option<S> {
+        let key = key.place();
         let place = self.places.get_mut(key)?;
         let at = match *place {
             Place::Taken { at } => Some(at),
@@ -176,15 +188,16 @@ impl<S> Several<S> {
         }
     }
 
-    fn rest(&mut self, ReaderKey(key): ReaderKey) -> Option<S> {
-        let place = self.places.get_mut(key)?;
+    fn rest(&mut self, key: ReaderKey) -> Option<S> {
+        let place = self.places.get_mut(key.place())?;
         let Place::Taken { at } = *place else { return None };
         *place = Place::Rests;
         self.resting += 1;
         Some(self.take(at))
     }
 
-    fn resume(&mut self, ReaderKey(key): ReaderKey, reader: S) {
+    fn resume(&mut self, key: ReaderKey, reader: S) {
+        let key = key.place();
         if let Some(place @ Place::Rests) = self.places.get_mut(key) {
             *place = Place::Taken { at: self.handles.len() };
             self.resting -= 1;
@@ -297,7 +310,7 @@ mod tests {
                 let among: Vec<u32> = model.keys().copied().collect();
                 let step = if among.is_empty() { Step::Insert } else { step };
                 let reader = if among.is_empty() { number } else { *which.get(&among) };
-                let (key, rests) = model.get(&reader).copied().unwrap_or((ReaderKey(usize::MAX), false));
+                let (key, rests) = model.get(&reader).copied().unwrap_or((ReaderKey(u32::MAX), false));
                 match step {
                     Step::Insert => _ = model.insert(number, (readers.insert(number), false)),
                     Step::Remove => {

@@ -10,13 +10,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use smallvec::SmallVec;
+
 use crate::bus::Shared;
 use crate::directory::Membership;
 use crate::lock::lock;
+use crate::log::Log;
+use crate::marks::Mark;
 use crate::message::{Delivery, Message, Payload};
 use crate::readers::ReaderKey;
 use crate::topic::{Topic, TopicName};
 use crate::{Cursor, Position, Start};
+
+/// So many topics lie with their reader, where they are found at once; more lie elsewhere. Most connections have their own, that of their
+/// hub or user, and one group.
+const AT_HAND: usize = 3;
 
 /// A reader of some topics. Dropping it unsubscribes; its topics then live on for their time to live, so that the
 /// reader can come back with its cursor, but there are only so many of those. Whoever is sure that it will come back, or
@@ -38,7 +46,7 @@ pub struct Resting<P, S>(Seat<P, S>);
 struct Seat<P, S> {
     shared: Arc<Shared<P, S>>,
     position: Position,
-    joined: Vec<Joined<P, S>>,
+    joined: SmallVec<[Joined<P, S>; AT_HAND]>,
     /// Losses found outside a batch, told with the next one.
     lost: u64,
     start_gap: Option<Gap>,
@@ -71,6 +79,8 @@ pub struct Taken {
 struct Joined<P, S> {
     topic: Arc<Topic<P, S>>,
     key: ReaderKey,
+    /// The topic's, so that the topic is not looked at for it.
+    mark: Mark,
     /// The index of the reader's next message in the topic's store.
     next: u64,
 }
@@ -100,7 +110,7 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
         };
         let returns = matches!(start, Start::After(_)) && start_gap.is_none();
         let topics = topics.into_iter();
-        let joined = Vec::with_capacity(topics.size_hint().0);
+        let joined = SmallVec::with_capacity(topics.size_hint().0);
         let mut subscription = Self { reader, seat: Seat { shared, position, joined, lost: 0, start_gap } };
         for name in topics {
             let Some(found) = subscription.join(&name) else { continue };
@@ -142,7 +152,11 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
     pub fn has_news(&self) -> bool {
         self.seat.lost > 0
             || self.seat.shared.log.head() > self.seat.position
-                && self.seat.joined.iter().any(|joined| joined.topic.last() > self.seat.position)
+                && self
+                    .seat
+                    .joined
+                    .iter()
+                    .any(|joined| joined.has_news(&self.seat.shared.log, self.seat.position))
     }
 
     /// Appends the reader's next messages to `out`, at most `limit` of them (at least one), in the order of the log.
@@ -158,7 +172,7 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
         let start = out.len();
         let mut sources = 0_usize;
         for (index, joined) in self.seat.joined.iter_mut().enumerate() {
-            if joined.topic.last() > self.seat.position {
+            if joined.has_news(&self.seat.shared.log, self.seat.position) {
                 lost += joined.read(index, &mut horizon, out);
                 sources += 1;
             }
@@ -224,7 +238,8 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
         let Membership { topic, key, next, evicted_through } =
             self.seat.shared.directory.join(name, self.reader.clone(), self.seat.position);
         let found = Found { evicted_through, forgotten_through: topic.forgotten_through };
-        self.seat.joined.push(Joined { topic, key, next });
+        let mark = topic.mark;
+        self.seat.joined.push(Joined { topic, key, mark, next });
         Some(found)
     }
 }
@@ -261,6 +276,13 @@ impl<P, S: Clone> Resting<P, S> {
 struct Found {
     evicted_through: Position,
     forgotten_through: Position,
+}
+
+impl<P, S> Joined<P, S> {
+    /// Whether the topic has messages beyond this position. The log's head was read before.
+    fn has_news(&self, log: &Log, position: Position) -> bool {
+        log.marks.is_beyond(self.mark, position) && self.topic.last() > position
+    }
 }
 
 impl<P: Payload + Clone, S> Joined<P, S> {

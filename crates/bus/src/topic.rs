@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Position;
+use crate::marks::Mark;
 use crate::readers::Readers;
 use crate::store::Store;
 
@@ -79,6 +80,8 @@ impl fmt::Display for TopicName {
 pub(crate) struct Topic<P, S> {
     pub(crate) name: TopicName,
     last: AtomicU64,
+    /// Never behind `last`.
+    pub(crate) mark: Mark,
     pub(crate) state: Mutex<TopicState<P, S>>,
     /// A topic of this name may have been forgotten with messages up to here: what a reader with an older cursor
     /// missed cannot be known.
@@ -105,9 +108,9 @@ pub(crate) enum Life {
 
 impl<P, S> Topic<P, S> {
     /// A topic about to get its first reader.
-    pub(crate) fn new(name: TopicName, forgotten_through: Position) -> Self {
+    pub(crate) fn new(name: TopicName, mark: Mark, forgotten_through: Position) -> Self {
         let state = TopicState { life: Life::Subscribed, store: Store::new(), readers: Readers::new() };
-        Self { name, last: AtomicU64::new(0), state: Mutex::new(state), forgotten_through }
+        Self { name, last: AtomicU64::new(0), mark, state: Mutex::new(state), forgotten_through }
     }
 
     /// The number of its last message, zero if it never had one. Whoever has read the log's head `w` before sees at

@@ -6,7 +6,7 @@
 use std::{cell::Cell, collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use heliostat_bus::{Cursor, Delivery, Epoch, Position, Resting, Start, Subscription, TopicName};
+use heliostat_bus::{Cursor, Delivery, Position, Resting, Start, Subscription, TopicName};
 use heliostat_proto::{
     classic::{ResponseHead, encode_response},
     id::ConnectionId,
@@ -39,7 +39,6 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Reader {
     connection: ConnectionId,
-    epoch: Epoch,
     subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
     framing: Framing,
     groups: GroupsRead,
@@ -136,14 +135,9 @@ impl AtRest {
 }
 
 impl Reader {
-    pub(crate) fn new(
-        core: &Core,
-        seed: LinkSeed,
-        subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
-    ) -> Self {
+    pub(crate) fn new(seed: LinkSeed, subscription: Subscription<Arc<Outgoing>, Arc<Link>>) -> Self {
         Self {
             connection: seed.connection,
-            epoch: core.bus.epoch(),
             told: subscription.position(),
             subscription,
             framing: seed.framing,
@@ -155,13 +149,13 @@ impl Reader {
     }
 
     /// The reader of the poll before, for the client that has got its answer. Its groups are those of the seed.
-    pub(crate) fn resume(core: &Core, seed: LinkSeed, rest: AtRest, link: &Arc<Link>) -> Self {
+    pub(crate) fn resume(seed: LinkSeed, rest: AtRest, link: &Arc<Link>) -> Self {
         let AtRest { subscription, hindsight, told } = rest;
         let hindsight = match hindsight {
             Hindsight::Clear | Hindsight::Rested => Hindsight::Rested,
             Hindsight::Blurred => Hindsight::Blurred,
         };
-        Self { hindsight, told, ..Self::new(core, seed, subscription.resume(Arc::clone(link))) }
+        Self { hindsight, told, ..Self::new(seed, subscription.resume(Arc::clone(link))) }
     }
 
     /// Its client is away and may come back.
@@ -355,7 +349,7 @@ impl Reader {
         let Outgoing::Message(message) = &*delivery.payload else { return Bytes::new() };
         let build = || {
             let mut json = Vec::with_capacity(message.json().len() + 48);
-            let cursor = self.cursor(delivery.position);
+            let cursor = cursor(core, delivery.position);
             encode_response(&mut json, &self.head(core, &cursor), std::iter::once(message.json()));
             Bytes::from(self.framing.framed(json))
         };
@@ -366,7 +360,7 @@ impl Reader {
     }
 
     fn build(&mut self, core: &Core, at: Position, word: LastWord<'_>, messages: &[&Encoded]) -> Bytes {
-        let cursor = self.cursor(at);
+        let cursor = cursor(core, at);
         let news = std::mem::take(&mut self.news);
         let token = news.groups.and_then(|()| {
             GroupsToken::seal(&core.protector, self.connection, self.groups.names.iter().map(String::as_str))
@@ -396,10 +390,10 @@ impl Reader {
             None => head,
         }
     }
+}
 
-    fn cursor(&self, position: Position) -> String {
-        let mut text = String::with_capacity(Cursor::MAX_LEN);
-        Cursor { epoch: self.epoch, position }.write_to(&mut text);
-        text
-    }
+fn cursor(core: &Core, position: Position) -> String {
+    let mut text = String::with_capacity(Cursor::MAX_LEN);
+    core.bus.cursor(position).write_to(&mut text);
+    text
 }

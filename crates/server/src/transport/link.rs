@@ -197,7 +197,7 @@ impl Link {
             heard_at: AtomicU64::new(now),
         });
         let reader = match rest {
-            Some(rest) => Reader::resume(core, seed, rest, &link),
+            Some(rest) => Reader::resume(seed, rest, &link),
             None => link.subscribe(seed),
         };
         *link.lock_reader() = Some(reader);
@@ -216,7 +216,7 @@ impl Link {
         if subscription.start_gap() == Some(Gap::UnknownCursor) {
             self.record.lost(core, (LossCause::OtherLog, LostCount::Unknown));
         }
-        Reader::new(core, seed, subscription)
+        Reader::new(seed, subscription)
     }
 
     /// Asks, through the log, that the next response say `S` (CP-102).
