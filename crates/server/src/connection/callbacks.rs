@@ -114,7 +114,8 @@ impl Callbacks {
         self.outcome() == Outcome::Pending
     }
 
-    fn outcome(&self) -> Outcome {
+    /// How far `connected` has come.
+    pub(crate) fn outcome(&self) -> Outcome {
         Outcome::of(self.connected.load(Ordering::Acquire))
     }
 

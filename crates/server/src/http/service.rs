@@ -286,6 +286,14 @@ fn callback(endpoint: &Endpoint, request: &Request) -> Result<Option<Callback>, 
     }
 }
 
+/// What a client hears that asked to start.
+fn started(connected: Outcome, callback: Option<&Callback>) -> Answer {
+    match connected {
+        Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
+        Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => json(STARTED.as_bytes(), callback),
+    }
+}
+
 /// A request that may be here.
 struct Visit<'a> {
     server: &'a Server,
@@ -424,14 +432,14 @@ impl Visit<'_> {
         record.traffic.heard(core, core.now());
         record.start(core, Owner { admission: self.admission, endpoint: self.index });
         let callback = self.callback;
-        Begun::Waits(Box::pin(async move {
-            match record.callbacks.connected().await {
-                Outcome::Failed => bare(StatusCode::INTERNAL_SERVER_ERROR),
-                Outcome::NotDue | Outcome::Pending | Outcome::Succeeded => {
-                    json(STARTED.as_bytes(), callback.as_ref())
-                }
+        match record.callbacks.outcome() {
+            Outcome::Pending => Begun::Waits(Box::pin(async move {
+                started(record.callbacks.connected().await, callback.as_ref())
+            })),
+            outcome @ (Outcome::NotDue | Outcome::Succeeded | Outcome::Failed) => {
+                Begun::Done(started(outcome, callback.as_ref()))
             }
-        }))
+        }
     }
 
     /// Spec 2.6: answered at once, whether anybody is there or not.
@@ -460,7 +468,7 @@ impl Visit<'_> {
         };
         let Self { callback, admission, .. } = self;
         let sent = Sent { core: Arc::clone(core), id: token.id, record, kind, callback, admission };
-        Begun::Waits(Box::pin(sent.answer()))
+        Begun::with(Box::pin(sent.answer()))
     }
 }
 

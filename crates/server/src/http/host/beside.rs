@@ -14,7 +14,7 @@ use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
 
-use super::{Http1Error, RequestBody, short_request::ShortRequest};
+use super::{Http1Error, RequestBody, prepared::Prepared, short_request::ShortRequest};
 use crate::{
     begun::Begun,
     http::{answer::Answer, service::HeliostatService},
@@ -32,7 +32,7 @@ pub(super) struct Beside<S> {
 /// An answer that comes.
 pub(super) enum Asked<F> {
     /// It is there.
-    Done(Answer),
+    Done(Prepared),
     /// The server's.
     Waits(BoxFuture<'static, Answer>),
     Others(F),
@@ -49,7 +49,7 @@ where
             && let Some(endpoint) = server.endpoint(target.0)
         {
             return Some(match server.begin(endpoint, short.head(target), short.body) {
-                Begun::Done(answer) => Asked::Done(answer),
+                Begun::Done(answer) => Asked::Done(Prepared::of(answer)),
                 Begun::Waits(answer) => Asked::Waits(answer),
             });
         }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use http::{Request, Response, response::Parts};
+use http::{Request, Response};
 use hyper::service::Service;
 use tokio::{
     net::TcpStream,
@@ -23,9 +23,10 @@ use tokio::{
 use super::{
     Http1, Http1Error, RequestBody, Stop, Streaming,
     alarm::Alarm,
-    answer_head::{self, AnswerHead, Last, Length},
+    answer_head::{AnswerHead, Last, Length},
     beside::{Asked, Beside},
     poll_answer::{self, Meanwhile},
+    prepared::Prepared,
     short_request::{Seen, ShortRequest, see},
     wire::{MOST_IN_REQUEST, Wire},
 };
@@ -89,17 +90,15 @@ where
         };
         let answer = match asked {
             Asked::Done(answer) => Some(answer),
-            Asked::Waits(mut answer) => conversation.attend(answer.as_mut()).await,
+            Asked::Waits(mut answer) => conversation.attend(answer.as_mut()).await.map(Prepared::of),
             Asked::Others(answer) => {
-                conversation.attend(pin!(answer)).await.transpose().map_err(Into::into)?
+                let answer = conversation.attend(pin!(answer)).await.transpose().map_err(Into::into)?;
+                answer.map(Prepared::of)
             }
         };
-        let Some(answer) = answer else { return Ok(Outcome::Over) };
-        let (head, body) = answer.into_parts();
-        let mut last = conversation.last(asked_last, &head);
-        // What it is made from does not wait with a poll.
-        let head = AnswerHead::of(head);
-        match body.into_course() {
+        let Some(Prepared { head, last, course }) = answer else { return Ok(Outcome::Over) };
+        let mut last = conversation.last(asked_last, last);
+        match course {
             Course::Whole(body) => conversation.wire.say_whole(&head, &body, last)?,
             Course::Poll(link, prompt) => {
                 let meanwhile = Meanwhile {
@@ -214,10 +213,10 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     }
 
     /// Whether it is the last answer, because the client, the application or whoever asked to stop wants so.
-    fn last(&self, asked: Last, head: &Parts) -> Last {
-        match asked {
-            Last::No if !self.stop.is_done && !answer_head::closes(&head.headers) => Last::No,
-            Last::No | Last::Yes => Last::Yes,
+    fn last(&self, asked: Last, answered: Last) -> Last {
+        match (asked, answered) {
+            (Last::No, Last::No) if !self.stop.is_done => Last::No,
+            (Last::No | Last::Yes, _) => Last::Yes,
         }
     }
 

@@ -14,6 +14,7 @@ mod beside;
 mod conversation;
 pub(crate) mod library;
 mod poll_answer;
+mod prepared;
 mod request_body;
 pub(crate) mod short_request;
 mod wire;
