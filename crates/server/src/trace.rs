@@ -4,6 +4,7 @@
 //! `connection`, `transport`, `hub`, `method`, `topic`, `cursor`.
 
 use heliostat_proto::transport_kind::TransportKind;
+use tracing::level_filters::LevelFilter;
 
 /// Requests, tokens and callbacks of persistent connections.
 pub(crate) const PERSISTENT_CONNECTION: &str = "SignalR.PersistentConnection";
@@ -19,6 +20,17 @@ const SERVER_SENT_EVENTS: &str = "SignalR.Transports.ServerSentEventsTransport";
 const FOREVER_FRAME: &str = "SignalR.Transports.ForeverFrameTransport";
 const LONG_POLLING: &str = "SignalR.Transports.LongPollingTransport";
 
+/// Writes a line for those who debug. Mostly there is nobody; so it lies out of the way of whoever goes on.
+pub(crate) fn debugging(line: impl FnOnce()) {
+    #[cold]
+    fn out_of_the_way(line: impl FnOnce()) {
+        line();
+    }
+    if LevelFilter::current() >= LevelFilter::DEBUG {
+        out_of_the_way(line);
+    }
+}
+
 /// A debug line of one transport, under that transport's name. The target of a log line is a constant, hence the macro.
 macro_rules! transport_debug {
     ($kind:expr, $($line:tt)+) => {
@@ -33,7 +45,7 @@ macro_rules! transport_debug {
 
 /// A transport connection has begun.
 pub(crate) fn transport_opened(kind: TransportKind, connection: impl std::fmt::Display) {
-    transport_debug!(kind, %connection, transport = %kind, "a transport connection has begun");
+    debugging(|| transport_debug!(kind, %connection, transport = %kind, "a transport connection has begun"));
 }
 
 /// A transport connection is over.
@@ -42,7 +54,9 @@ pub(crate) fn transport_closed(
     connection: impl std::fmt::Display,
     how: impl std::fmt::Debug,
 ) {
-    transport_debug!(kind, %connection, transport = %kind, ?how, "a transport connection is over");
+    debugging(
+        || transport_debug!(kind, %connection, transport = %kind, ?how, "a transport connection is over"),
+    );
 }
 
 /// Something about a message or a frame that the transport did not take.
@@ -51,5 +65,7 @@ pub(crate) fn transport_refused(
     connection: impl std::fmt::Display,
     why: impl std::fmt::Display,
 ) {
-    transport_debug!(kind, %connection, transport = %kind, %why, "what the client sent was not accepted");
+    debugging(
+        || transport_debug!(kind, %connection, transport = %kind, %why, "what the client sent was not accepted"),
+    );
 }

@@ -434,7 +434,7 @@ impl Record {
 
     fn raise_connected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.increment(Counter::ConnectionsConnected);
-        tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected");
+        trace::debugging(|| tracing::debug!(target: trace::CONNECTION, connection = %self.id, "connected"));
         if let Some(owner) = &state.owner {
             match owner.admission.connected(self.about(core, owner)) {
                 Some(work) => self.call_back(Callback::Connected(work)),
@@ -445,7 +445,7 @@ impl Record {
 
     fn raise_reconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State) {
         core.counters.increment(Counter::ConnectionsReconnected);
-        tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected");
+        trace::debugging(|| tracing::debug!(target: trace::CONNECTION, connection = %self.id, "reconnected"));
         let work = |owner: &Owner| owner.admission.reconnected(self.about(core, owner));
         if let Some(work) = state.owner.as_ref().and_then(work) {
             self.call_back(Callback::Other(work));
@@ -454,7 +454,9 @@ impl Record {
 
     fn raise_disconnected(self: &Arc<Self>, core: &Arc<Core>, state: &State, reason: Reason) {
         core.counters.increment(Counter::ConnectionsDisconnected);
-        tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected");
+        trace::debugging(
+            || tracing::debug!(target: trace::HEARTBEAT, connection = %self.id, ?reason, "disconnected"),
+        );
         self.ended.end();
         let work = |owner: &Owner| owner.admission.disconnected(self.about(core, owner), reason);
         if let Some(work) = state.owner.as_ref().and_then(work) {

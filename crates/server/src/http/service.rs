@@ -255,8 +255,7 @@ impl Gate {
 /// An answer on its way out: refusals are counted, and this origin may read it.
 fn seen_off(core: &Core, allow: Option<Box<HeaderValue>>, mut answer: Answer) -> Answer {
     if answer.status().is_client_error() || answer.status().is_server_error() {
-        core.counters.increment(Counter::RequestsRefusedTotal);
-        tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = answer.status().as_u16(), "a request was refused");
+        note_refused(core, answer.status());
     }
     if let Some(origin) = allow {
         cross_origin::allow(&mut answer, *origin);
@@ -264,7 +263,14 @@ fn seen_off(core: &Core, allow: Option<Box<HeaderValue>>, mut answer: Answer) ->
     answer
 }
 
+#[cold]
+fn note_refused(core: &Core, status: StatusCode) {
+    core.counters.increment(Counter::RequestsRefusedTotal);
+    tracing::debug!(target: trace::PERSISTENT_CONNECTION, status = status.as_u16(), "a request was refused");
+}
+
 /// No endpoint here: the host's affair, so none of our headers.
+#[cold]
 fn unmapped() -> Answer {
     let mut answer = http::Response::new(ResponseBody::empty());
     *answer.status_mut() = StatusCode::NOT_FOUND;
