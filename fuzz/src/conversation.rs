@@ -44,6 +44,11 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// Longer than any answer takes, and shorter than any time limit.
 const SILENCE: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(3600);
+/// The first bytes of frames.
+const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
+/// What a client is told that broke the protocol (RFC 6455, 7.4.1).
+const REFUSALS: [u16; 4] = [1002, 1003, 1007, 1009];
 
 /// Panics if it is otherwise for these bytes.
 pub fn holds_for(bytes: &[u8]) {
@@ -255,20 +260,29 @@ fn unchunked(rest: &mut &[u8]) -> (Vec<u8>, End) {
 }
 
 /// The frames of a WebSocket, each on a line of its own.
+///
+/// Who breaks the protocol is sent away at once, and what was on its way then may reach it or not: nobody promises it anything any more. So
+/// of such a client's messages none is told.
 fn unframed(bytes: &[u8]) -> Vec<u8> {
-    let (mut rest, mut lines) = (bytes, Vec::new());
+    let (mut rest, mut frames) = (bytes, Vec::new());
     while let [first, length, after @ ..] = rest {
         let (length, after) = match (length, after) {
             (126, [high, low, after @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), after),
             (short, after) => (usize::from(*short), after),
         };
         let (payload, after) = after.split_at_checked(length).unwrap_or((after, &[]));
-        lines.extend_from_slice(format!("{first:x} ").as_bytes());
-        lines.extend_from_slice(payload);
-        lines.push(b'\n');
+        frames.push((*first, payload));
         rest = after;
     }
-    lines
+    if let Some((CLOSE, [high, low, ..])) = frames.last()
+        && REFUSALS.contains(&u16::from_be_bytes([*high, *low]))
+    {
+        frames.retain(|(first, _)| *first != TEXT);
+    }
+    frames
+        .iter()
+        .flat_map(|(first, payload)| [format!("{first:x} ").as_bytes(), payload, b"\n"].concat())
+        .collect()
 }
 
 async fn heard_from_us(site: Site, pieces: [&[u8]; 2]) -> Vec<Answer> {
