@@ -20,7 +20,7 @@ fn hot_types_stay_small() {
         (
             "the SignalR connection: machine, history, who owns it, its callbacks",
             SHARED + size_of::<Record>(),
-            568,
+            512,
         ),
         (
             "the transport connection, with its place in the log and its socket",

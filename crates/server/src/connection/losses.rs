@@ -19,15 +19,20 @@ use crate::{
 /// What the client reads when it is sent away for it.
 const FAREWELL: &str = "messages to this connection were lost";
 
+/// What waits to be told, if anything does: hardly any connection ever has something.
+#[derive(Debug, Default)]
+pub(crate) struct Losses(Mutex<Option<Box<Waiting>>>);
+
 /// At most one per cause.
 #[derive(Debug, Default)]
-pub(crate) struct Losses(Mutex<Vec<(LossCause, LostCount)>>);
+struct Waiting(Vec<(LossCause, LostCount)>);
 
 impl Losses {
     /// Says whether it is the first that waits to be told.
     fn add(&self, (cause, count): (LossCause, LostCount)) -> bool {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_first = waiting.is_empty();
+        let is_first = waiting.is_none();
+        let Waiting(waiting) = &mut **waiting.get_or_insert_default();
         match waiting.iter_mut().find(|(other, _)| *other == cause) {
             Some((_, known)) => *known = sum(*known, count),
             None => waiting.push((cause, count)),
@@ -36,7 +41,8 @@ impl Losses {
     }
 
     fn take(&self) -> Vec<(LossCause, LostCount)> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waiting.map_or_else(Vec::new, |waiting| waiting.0)
     }
 }
 

@@ -69,8 +69,8 @@ pub(super) struct State {
     /// What the last transport connection left behind, while none is open.
     pub(super) left: Option<Box<Left>>,
     next_link: u64,
-    /// Up to when the machine knows of the link's writing and hearing.
-    told: Option<(Instant, Instant)>,
+    /// Up to when the machine knows of the link's writing and hearing, in nanoseconds after the server's start.
+    told: (u64, u64),
     /// When the heartbeat looks at this record next, if nothing comes before: in nanoseconds after its beginning.
     booked: u64,
     /// Transport connections that are not over, those that were replaced too.
@@ -155,7 +155,7 @@ impl Record {
             link: None,
             left: None,
             next_link: 1,
-            told: None,
+            told: (NEVER, NEVER),
             booked: NEVER,
             links: 0,
             owner: None,
@@ -193,7 +193,7 @@ impl Record {
         let owner_before = state.owner.replace(Owner { admission, endpoint });
         state.links += 1;
         let replaced = state.link.replace(Arc::clone(&link));
-        state.told = Some((link.written_at(), link.heard_at()));
+        state.told = (link.written_after(), link.heard_after());
         let opened = Input::Opened { link: id, kind, how: opening };
         let mut endings = self.step(core, &mut state, opened, now);
         drop(state);
@@ -322,13 +322,13 @@ impl Record {
         // The heartbeat has forgotten it.
         state.booked = NEVER;
         if let Some(link) = state.link.clone() {
-            let (wrote, heard) = (link.written_at(), link.listen());
-            let told = state.told.replace((wrote, heard));
-            let written = (wrote, Input::Wrote(link.id), told.map(|told| told.0));
-            let heard = (heard, Input::Heard(link.id), told.map(|told| told.1));
-            let in_order = if wrote <= heard.0 { [written, heard] } else { [heard, written] };
-            for (at, input, _) in in_order.into_iter().filter(|(at, _, told)| *told != Some(*at)) {
-                _ = self.decide(core, &mut state, input, at);
+            let (wrote, heard) = (link.written_after(), link.listen());
+            let told = std::mem::replace(&mut state.told, (wrote, heard));
+            let written = (wrote, Input::Wrote(link.id), told.0);
+            let listened = (heard, Input::Heard(link.id), told.1);
+            let in_order = if wrote <= heard { [written, listened] } else { [listened, written] };
+            for (at, input, _) in in_order.into_iter().filter(|(at, _, told)| told != at) {
+                _ = self.decide(core, &mut state, input, core.after_start(at));
             }
         }
         let endings = self.step(core, &mut state, Input::Tick, now);

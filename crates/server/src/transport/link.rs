@@ -426,12 +426,12 @@ impl Link {
         }
     }
 
-    /// When the client last said anything. Who is not read at the moment cannot be heard: then that is now.
-    pub(crate) fn listen(&self) -> Instant {
+    /// As [`heard_after`](Self::heard_after). Who is not read at the moment cannot be heard: then that is now.
+    pub(crate) fn listen(&self) -> u64 {
         if self.socket.holds_back() {
             self.heard();
         }
-        self.heard_at()
+        self.heard_after()
     }
 
     /// The client counts as away: as soon as it is heard the state machine is to hear of it too.
@@ -449,11 +449,21 @@ impl Link {
     }
 
     pub(crate) fn written_at(&self) -> Instant {
-        self.core.after_start(self.written_at.load(Ordering::Relaxed))
+        self.core.after_start(self.written_after())
     }
 
     pub(crate) fn heard_at(&self) -> Instant {
-        self.core.after_start(self.heard_at.load(Ordering::Relaxed))
+        self.core.after_start(self.heard_after())
+    }
+
+    /// When the client was last told anything but that we are there, in nanoseconds after the server's start.
+    pub(crate) fn written_after(&self) -> u64 {
+        self.written_at.load(Ordering::Relaxed)
+    }
+
+    /// When the client last said anything, likewise.
+    pub(crate) fn heard_after(&self) -> u64 {
+        self.heard_at.load(Ordering::Relaxed)
     }
 
     /// The transport connection is over; `input` says how. Whatever comes first counts.
