@@ -3,12 +3,10 @@
 //! Clients of twelve years write them in many ways: unescaped JSON in the query, forms without a content type,
 //! `+` for a space. So reading never fails: what cannot be decoded stays as it is.
 //!
-//! Every request comes through here, several times as long as what it says: what ends a piece is searched for by many
-//! bytes at once, a pair without escapes is copied as it stands, and all are read in a room that is there already.
+//! Every request comes through here, several times as long as what it says: eight bytes are copied and looked at together, in a
+//! room that is there already, and that the outcome is UTF-8 is checked once.
 
-use std::{borrow::Cow, cell::Cell};
-
-use memchr::{memchr, memchr_iter, memchr2, memchr2_iter};
+use std::{cell::Cell, mem};
 
 /// How many `name=value` pairs of one request are read; the rest is ignored. Official clients send about ten. The
 /// bound keeps the search for repeated names, which compares every pair with those before, cheap.
@@ -21,7 +19,7 @@ const KEEP_PAIRS: usize = 64;
 
 thread_local! {
     /// Where parameters are read; one for all requests of a thread. What is kept of them has just the size that it needs.
-    static ROOM: Cell<(String, Vec<Pair>)> = const { Cell::new((String::new(), Vec::new())) };
+    static ROOM: Cell<(Vec<u8>, Vec<Pair>)> = const { Cell::new((Vec::new(), Vec::new())) };
 }
 
 /// Parameters in the order of their first occurrence. Names compare without case (of ASCII letters); the values of
@@ -56,30 +54,23 @@ impl Parameters {
     /// Reads a query string (without its `?`). A semicolon separates pairs as an ampersand does.
     #[must_use]
     pub fn from_query(query: &str) -> Self {
-        Self::read(query, memchr2_iter(b'&', b';', query.as_bytes()))
+        Self::read(query.as_bytes(), b';')
     }
 
     /// Reads the body of a form, whatever content type it has. Only ampersands separate pairs.
     #[must_use]
     pub fn from_form(body: &[u8]) -> Self {
-        let form = std::str::from_utf8(body).map_or_else(|_| Cow::Owned(escaped(body)), Cow::Borrowed);
-        Self::read(&form, memchr_iter(b'&', form.as_bytes()))
+        Self::read(body, b'&')
     }
 
-    /// Reads the pairs between these places.
-    fn read(text: &str, separators: impl Iterator<Item = usize>) -> Self {
+    /// Reads pairs with ampersands between them, or this other separator.
+    fn read(text: &[u8], separator: u8) -> Self {
         if text.is_empty() {
             return Self::default();
         }
-        let mut read = Reading::of(text);
-        let mut start = 0;
-        for end in separators.chain([text.len()]) {
-            if start < end && read.pairs.len() + read.joined < MAX_PAIRS {
-                read.add(start, end);
-            }
-            start = end + 1;
-        }
-        read.finish()
+        Reading::of(text, separator)
+            .or_else(|| Reading::of(&mended(text, separator), separator))
+            .unwrap_or_default()
     }
 
     /// The value of a parameter, which may be empty; `None` if it is absent.
@@ -96,79 +87,99 @@ impl Parameters {
 }
 
 /// Parameters that are being read.
-struct Reading<'a> {
-    from: &'a str,
-    /// Where in it the next escape is.
-    escape: usize,
-    text: String,
+struct Reading {
+    /// Longer than what was read, whatever was read before.
+    room: Vec<u8>,
+    /// Where in it the next pair begins. What is read so far ends one byte before, at a separator.
+    begin: usize,
     pairs: Vec<Pair>,
     /// Pairs that were added to others of their name.
     joined: usize,
 }
 
-impl<'a> Reading<'a> {
-    fn of(from: &'a str) -> Self {
-        let (mut text, pairs) = ROOM.take();
-        text.reserve(from.len());
-        Self { from, escape: escape_from(from, 0), text, pairs, joined: 0 }
+impl Reading {
+    /// Reads it all; `None` if something in it stands for bytes that are not UTF-8.
+    fn of(text: &[u8], separator: u8) -> Option<Parameters> {
+        let (mut room, pairs) = ROOM.take();
+        // What is decoded is no longer than before, but a name alone gets its `=`. Words are copied whole.
+        let needed = text.len() + MAX_PAIRS + 2 * WORD;
+        if room.len() < needed {
+            room.resize(needed, 0);
+        }
+        let mut read = Self { room, begin: 0, pairs, joined: 0 };
+        let mut rest = text;
+        while !rest.is_empty() && read.pairs.len() + read.joined < MAX_PAIRS {
+            rest = read.add(rest, separator);
+        }
+        read.finish()
     }
 
-    /// Adds the pair that lies here.
-    fn add(&mut self, start: usize, end: usize) {
-        if !self.pairs.is_empty() {
-            self.text.push('&');
-        }
-        let begin = self.text.len();
-        let pair = self.from.as_bytes().get(start..end).unwrap_or_default();
-        let equals = memchr(b'=', pair).map(|at| start + at);
-        let name_end = match equals {
-            Some(equals) if end <= self.escape => {
-                self.text.push_str(self.from.get(start..end).unwrap_or_default());
-                begin + equals - start
+    /// Adds the pair that is first in this text, and returns what follows its separator.
+    fn add<'a>(&mut self, text: &'a [u8], separator: u8) -> &'a [u8] {
+        let (room, mut end) = (self.room.as_mut_slice(), self.begin);
+        let (mut rest, mut name_end) = (text, None);
+        let behind = loop {
+            rest = copy_plain(rest, room, &mut end);
+            // Escapes mostly follow one another.
+            while let Some((byte, after)) = rest.strip_prefix(b"%").and_then(two_digits) {
+                put(room, &mut end, byte);
+                rest = after;
             }
-            Some(_) | None => {
-                self.decode(start, equals.unwrap_or(end));
-                let name_end = self.text.len();
-                self.text.push('=');
-                self.decode(equals.map_or(end, |equals| equals + 1), end);
-                name_end
+            let Some((&byte, after)) = rest.split_first() else { break rest };
+            match byte {
+                b'&' => break after,
+                b'=' if name_end.is_none() => {
+                    name_end = Some(end);
+                    put(room, &mut end, byte);
+                }
+                b'+' => put(room, &mut end, b' '),
+                byte if byte == separator => break after,
+                byte => put(room, &mut end, byte),
             }
+            rest = after;
         };
-        self.keep(begin, name_end);
-    }
-
-    /// Appends what lies here, decoded.
-    fn decode(&mut self, start: usize, end: usize) {
-        let piece = self.from.get(start..end).unwrap_or_default();
-        if end <= self.escape {
-            return self.text.push_str(piece);
+        // Nothing but a separator is no pair.
+        if end > self.begin {
+            let name_end = name_end.unwrap_or_else(|| {
+                put(room, &mut end, b'=');
+                end - 1
+            });
+            put(room, &mut end, b'&');
+            self.keep(name_end, end - 1);
         }
-        decode(piece, &mut self.text);
-        self.escape = escape_from(self.from, end);
+        behind
     }
 
-    /// What lies in the text from here on is a pair of its own, or belongs to one that is there already.
-    fn keep(&mut self, begin: usize, name_end: usize) {
-        let name = self.text.as_bytes().get(begin..name_end).unwrap_or_default();
-        match position(self.text.as_bytes(), &self.pairs, name) {
-            None => self.pairs.push(Pair { name_end, value_end: self.text.len() }),
-            Some(index) => {
-                let value = self.text.split_off(name_end + 1);
-                // The separator before it goes as well.
-                self.text.truncate(begin - 1);
-                self.join(index, &value);
+    /// What lies in the room from the beginning to here is a pair of its own, or belongs to one that is there already.
+    fn keep(&mut self, name_end: usize, value_end: usize) {
+        let name = self.room.get(self.begin..name_end).unwrap_or_default();
+        match position(&self.room, &self.pairs, name) {
+            None => {
+                self.pairs.push(Pair { name_end, value_end });
+                self.begin = value_end + 1;
+            }
+            Some(index) => self.join(index, name_end, value_end),
+        }
+    }
+
+    /// Appends the value that ends the room to another; what lies behind that moves.
+    fn join(&mut self, index: usize, name_end: usize, value_end: usize) {
+        self.joined += 1;
+        let more = value_end - name_end;
+        if let Some(pair) = self.pairs.get(index) {
+            // From the `=` on, which becomes the comma, to the separator, for which there is one already.
+            if let Some(equals) = self.room.get_mut(name_end) {
+                *equals = b',';
+            }
+            if let Some(behind) = self.room.get_mut(pair.value_end..value_end) {
+                let moved = self.begin - pair.value_end;
+                behind.copy_within(name_end - pair.value_end.., moved);
+                if let Some(behind) = behind.get_mut(..moved + more) {
+                    behind.rotate_right(more);
+                }
             }
         }
-    }
-
-    /// Appends to a value; what lies behind it moves.
-    fn join(&mut self, index: usize, value: &str) {
-        self.joined += 1;
-        let more = value.len() + 1;
-        if let Some(pair) = self.pairs.get(index) {
-            self.text.insert_str(pair.value_end, value);
-            self.text.insert(pair.value_end, ',');
-        }
+        self.begin += more;
         for (behind, pair) in self.pairs.iter_mut().skip(index).enumerate() {
             pair.value_end += more;
             if behind > 0 {
@@ -177,22 +188,70 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn finish(self) -> Parameters {
-        let Self { mut text, mut pairs, .. } = self;
-        let parameters = Parameters { text: text.as_str().into(), pairs: pairs.as_slice().into() };
-        if text.capacity() <= KEEP_TEXT && pairs.capacity() <= KEEP_PAIRS {
-            text.clear();
+    fn finish(self) -> Option<Parameters> {
+        let Self { room, begin, mut pairs, .. } = self;
+        let text = room.get(..begin.saturating_sub(1)).and_then(|text| std::str::from_utf8(text).ok());
+        let parameters = text.map(|text| Parameters { text: text.into(), pairs: pairs.as_slice().into() });
+        if room.len() <= KEEP_TEXT && pairs.capacity() <= KEEP_PAIRS {
             pairs.clear();
-            ROOM.set((text, pairs));
+            ROOM.set((room, pairs));
         }
         parameters
     }
 }
 
-/// Where from here on something is to be decoded; the end of the text if nothing is.
-fn escape_from(text: &str, start: usize) -> usize {
-    let rest = text.as_bytes().get(start..).unwrap_or_default();
-    memchr2(b'+', b'%', rest).map_or(text.len(), |at| start + at)
+/// Bytes that are looked at together.
+const WORD: usize = 8;
+
+/// Copies bytes that stand for themselves, at least up to the next that is neither a letter nor a digit, and returns what follows. What is
+/// written behind the copy means nothing.
+#[inline]
+fn copy_plain<'a>(mut rest: &'a [u8], room: &mut [u8], end: &mut usize) -> &'a [u8] {
+    let mut out = room.get_mut(*end..).unwrap_or_default();
+    while let (Some((word, behind)), Some((place, free))) =
+        (rest.split_first_chunk(), mem::take(&mut out).split_first_chunk_mut())
+    {
+        *place = *word;
+        let plain = plain_bytes(*word);
+        *end += plain;
+        if plain < WORD {
+            return rest.get(plain..).unwrap_or_default();
+        }
+        (rest, out) = (behind, free);
+    }
+    // As if a separator followed.
+    let mut word = [b'&'; WORD];
+    word.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    let plain = plain_bytes(word);
+    if let Some(place) = room.get_mut(*end..).and_then(<[u8]>::first_chunk_mut) {
+        *place = word;
+    }
+    *end += plain;
+    rest.get(plain..).unwrap_or_default()
+}
+
+/// How many bytes at the beginning stand for themselves, at least: letters and digits do, and all that is not ASCII.
+///
+/// `%`, `&`, `+`, `;` and `=` are among the bytes below `@` that are no digits, which is told for all bytes of the word at once,
+/// by the highest bit of each. Nothing is carried from one byte to the next.
+fn plain_bytes(word: [u8; WORD]) -> usize {
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; WORD]);
+    const LOW_HALF: u64 = u64::from_le_bytes([0x0F; WORD]);
+    const TEN_TO_HIGHEST: u64 = u64::from_le_bytes([0x80 - 10; WORD]);
+    let word = u64::from_le_bytes(word);
+    let from_at_sign = word | word << 1;
+    // Of those below `@`, whose fifth bit is moved to be the highest.
+    let no_digit = !(word << 3) | ((word & LOW_HALF) + TEN_TO_HIGHEST);
+    let found = !from_at_sign & no_digit & HIGHEST;
+    usize::try_from(found.trailing_zeros() / u8::BITS).unwrap_or(0)
+}
+
+/// Writes a byte and goes on behind it.
+fn put(room: &mut [u8], end: &mut usize, byte: u8) {
+    if let Some(place) = room.get_mut(*end) {
+        *place = byte;
+    }
+    *end += 1;
 }
 
 fn entries<'a>(text: &'a str, pairs: &'a [Pair]) -> impl Iterator<Item = (&'a str, &'a str)> {
@@ -226,43 +285,25 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
     first(one) == first(other) && one.eq_ignore_ascii_case(other)
 }
 
-/// The form with an escape for every byte that is not ASCII, which means the same: for those that are not UTF-8 as they stand.
-fn escaped(body: &[u8]) -> String {
-    let mut text = String::with_capacity(body.len());
-    for &byte in body {
-        if byte.is_ascii() {
-            text.push(char::from(byte));
-        } else {
-            text.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    text
-}
-
-/// Appends what the text stands for: `+` is a space and `%XX` a byte; any other `%` is itself. Bytes that are not UTF-8 become
-/// U+FFFD.
-fn decode(text: &str, out: &mut String) {
-    let (start, mut decoded) = (out.len(), Decoded(text.as_bytes()));
-    let mut room = [0; 64];
-    loop {
-        let (mut filled, mut seen) = (0, 0);
-        for (place, byte) in room.iter_mut().zip(&mut decoded) {
-            *place = byte;
-            seen |= byte;
-            filled += 1;
-        }
-        let piece = room.get(..filled).and_then(|piece| std::str::from_utf8(piece).ok());
-        match piece.filter(|_| seen.is_ascii()) {
-            Some("") => return,
-            Some(piece) => out.push_str(piece),
-            None => {
-                // A letter may be several bytes, so all are looked at together.
-                out.truncate(start);
-                let all: Vec<u8> = Decoded(text.as_bytes()).collect();
-                return out.push_str(&String::from_utf8_lossy(&all));
+/// The same pairs with U+FFFD for all that stands for bytes that are not UTF-8. A letter may be several bytes, some of them escaped, so
+/// a name or a value is looked at as a whole.
+fn mended(text: &[u8], separator: u8) -> Vec<u8> {
+    let mut mended = Vec::with_capacity(2 * text.len());
+    let pairs = text.split(|byte| [b'&', separator].contains(byte)).filter(|pair| !pair.is_empty());
+    for pair in pairs.take(MAX_PAIRS) {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        for end in [b'=', b'&'] {
+            let decoded: Vec<u8> = Decoded(parts.next().unwrap_or_default()).collect();
+            for byte in String::from_utf8_lossy(&decoded).bytes() {
+                match byte {
+                    b'%' | b'&' | b'+' | b';' | b'=' => mended.extend(format!("%{byte:02X}").bytes()),
+                    byte => mended.push(byte),
+                }
             }
+            mended.push(end);
         }
     }
+    mended
 }
 
 /// What escaped bytes stand for.
@@ -320,6 +361,10 @@ mod tests {
 
     fn pairs(parameters: &Parameters) -> Vec<(&str, &str)> {
         parameters.iter().collect()
+    }
+
+    fn owned(parameters: &Parameters) -> Vec<(String, String)> {
+        parameters.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
     #[test]
@@ -416,6 +461,24 @@ mod tests {
         text.bytes().map(|byte| format!("%{byte:02x}")).collect()
     }
 
+    /// Each thing by itself, one after the other.
+    fn plainly(bytes: &[u8], separators: &[u8]) -> Vec<(String, String)> {
+        let mut all: Vec<(String, String)> = Vec::new();
+        for pair in bytes.split(|byte| separators.contains(byte)).filter(|pair| !pair.is_empty()) {
+            let mut parts = pair.splitn(2, |byte| *byte == b'=');
+            let mut part = || {
+                let decoded: Vec<u8> = Decoded(parts.next().unwrap_or_default()).collect();
+                String::from_utf8_lossy(&decoded).into_owned()
+            };
+            let (name, value) = (part(), part());
+            match all.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+                Some((_, values)) => *values = format!("{values},{value}"),
+                None => all.push((name, value)),
+            }
+        }
+        all
+    }
+
     proptest! {
         #[test]
         fn cp_106_any_text_survives_being_escaped(name in "[a-z]{1,4}", value: String) {
@@ -431,6 +494,28 @@ mod tests {
             let size: usize = form.iter().map(|(name, value)| name.len() + value.len()).sum();
             prop_assert!(size <= 3 * bytes.len());
             let _ = Parameters::from_query(&String::from_utf8_lossy(&bytes));
+        }
+
+        #[test]
+        fn any_text_is_read_as_plainly_as_one_thing_after_the_other(
+            text in prop_oneof![
+                "[%0-9a-fA-F+&;=x]{0,60}",
+                "([aAbB]{0,2}(=(%[0-9a-f]{2}|[.~é;+%]|[a-zA-Z0-9]{1,20}){0,4})?[&;]){0,9}",
+            ],
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), proptest::sample::select(&b"%C3A9&;=+a"[..])], 0..60),
+        ) {
+            prop_assert_eq!(owned(&Parameters::from_query(&text)), plainly(text.as_bytes(), b"&;"));
+            prop_assert_eq!(owned(&Parameters::from_form(text.as_bytes())), plainly(text.as_bytes(), b"&"));
+            prop_assert_eq!(owned(&Parameters::from_form(&bytes)), plainly(&bytes, b"&"));
+        }
+
+        #[test]
+        fn what_stands_for_something_else_is_found_wherever_it_is(word: [u8; WORD]) {
+            let found = word.iter().position(|byte| b"%&+;=".contains(byte)).unwrap_or(WORD);
+            let plain = plain_bytes(word);
+            prop_assert!(plain <= found, "{plain} of {found}");
+            let letters = word.iter().take_while(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii()).count();
+            prop_assert!(plain >= letters, "{plain} of {letters}");
         }
 
         #[test]
