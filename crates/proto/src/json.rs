@@ -64,6 +64,14 @@ pub(crate) fn whole_or_nothing<E>(
     written
 }
 
+/// Appends a number, without the formatter, which costs several times as much.
+pub(crate) fn digits(out: &mut Vec<u8>, number: u64) {
+    if number >= 10 {
+        digits(out, number / 10);
+    }
+    out.extend(u8::try_from(number % 10).map(|digit| b'0' + digit));
+}
+
 /// Appends a text as a JSON string, quotes included.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::json::digits;
+
 /// A version of the classic protocol, `major.minor` with up to two further numbers.
 ///
 /// Versions compare number by number, and a missing number sorts below 0: `2.0` < `2.0.0`.
@@ -95,6 +97,15 @@ impl ProtocolVersion {
         }
         let [build, revision] = [build, revision].map(|part| Part::of(part.flatten()));
         Some(Self { major, minor, build, revision })
+    }
+
+    /// Appends its text.
+    pub(crate) fn write(self, out: &mut Vec<u8>) {
+        digits(out, u64::from(self.major));
+        for number in [Some(self.minor), self.build.number(), self.revision.number()].into_iter().flatten() {
+            out.push(b'.');
+            digits(out, u64::from(number));
+        }
     }
 
     /// From 1.3 on the client's start completes on the init message (`"S":1`); before, when its transport opens.
@@ -222,6 +233,9 @@ mod tests {
             };
             prop_assert_eq!(version(&a).cmp(&version(&b)), a.cmp(&b));
             prop_assert_eq!(ProtocolVersion::parse(&version(&a).to_string()), Some(version(&a)));
+            let mut written = Vec::new();
+            version(&a).write(&mut written);
+            prop_assert_eq!(String::from_utf8(written).unwrap(), version(&a).to_string());
         }
     }
 }
