@@ -42,7 +42,7 @@ impl Upgrade {
             && lists(headers, "connection", "upgrade")
             && headers.first("sec-websocket-version").is_some_and(|version| version == b"13");
         let key = headers.first("sec-websocket-key").filter(|_| asks)?;
-        let accept = HeaderValue::from_str(&derive_accept_key(key)).ok()?;
+        let accept = HeaderValue::try_from(derive_accept_key(key)).ok()?;
         let way = match extensions.remove::<TakesSockets>() {
             Some(TakesSockets) => Way::Answer,
             None => Way::Library(extensions.remove::<OnUpgrade>()?),
@@ -70,9 +70,50 @@ impl Upgrade {
 
 /// Whether a header that holds a comma-separated list names `token`.
 fn lists(headers: &Headers, name: &str, token: &str) -> bool {
-    headers
-        .all(name)
-        .filter_map(text)
-        .flat_map(|value| value.split(','))
-        .any(|item| item.trim().eq_ignore_ascii_case(token))
+    // Whether the whole is text matters only for one that does.
+    headers.all(name).any(|value| names(value, token.as_bytes()) && text(value).is_some())
+}
+
+fn names(list: &[u8], token: &[u8]) -> bool {
+    list.split(|&byte| byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use http::HeaderMap;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The plain way: only values that are text count, and of these every item without the spaces around it.
+        #[test]
+        fn a_list_is_read_as_text_is(values in prop::collection::vec("([\t -~\u{80}-\u{FF}]{0,3}|(?i:upgrade)|[, \t]{1,2}){0,5}", 0..3)) {
+            let mut map = HeaderMap::new();
+            for value in &values {
+                map.append(header::CONNECTION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            let plainly = map
+                .get_all(header::CONNECTION)
+                .iter()
+                .filter_map(|value| text(value.as_bytes()))
+                .flat_map(|value| value.split(','))
+                .any(|item| item.trim().eq_ignore_ascii_case("upgrade"));
+            prop_assert_eq!(lists(&Headers::pack(&map), "connection", "upgrade"), plainly);
+        }
+    }
+
+    #[test]
+    fn a_list_names_its_items_and_nothing_else() {
+        let lists = |value: &[u8]| {
+            let map = [(header::CONNECTION, HeaderValue::from_bytes(value).unwrap())].into_iter().collect();
+            lists(&Headers::pack(&map), "connection", "upgrade")
+        };
+        for value in ["Upgrade", "keep-alive, Upgrade", "\tUPGRADE ,", ",upgrade,close"] {
+            assert!(lists(value.as_bytes()), "{value}");
+        }
+        for value in ["", "Upgrades", "an upgrade", "keep-alive", "upgrade;", "upgrade, \u{e9}"] {
+            assert!(!lists(value.as_bytes()), "{value}");
+        }
+    }
 }
