@@ -1,11 +1,11 @@
 //! The WebSocket handshake of RFC 6455, section 4.2, and nothing more: no sub-protocol, no extension (spec 6.2).
 
-use http::{Extensions, HeaderValue, StatusCode, header};
+use http::{Extensions, HeaderValue};
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
-    answer::{Answer, answer},
+    answer::{self, Answer},
     headers::Headers,
     request::text,
 };
@@ -59,12 +59,7 @@ impl Upgrade {
                 None
             }
         };
-        let mut answer = answer(StatusCode::SWITCHING_PROTOCOLS, None, ResponseBody::switch(passage));
-        let headers = answer.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
-        answer
+        answer::switch(self.accept, ResponseBody::switch(passage))
     }
 }
 
@@ -82,7 +77,7 @@ fn names(list: &[u8], token: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    use http::HeaderMap;
+    use http::{HeaderMap, header};
     use proptest::prelude::*;
 
     proptest! {

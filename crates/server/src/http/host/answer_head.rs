@@ -7,7 +7,7 @@ use std::{cell::RefCell, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Parts};
 
-use crate::http::answer::{give_back, is_usual};
+use crate::http::answer::{NOT_ACCEPTED, Usual};
 
 /// So many heads are kept, by each thread.
 const KEPT: usize = 4;
@@ -18,7 +18,7 @@ const MOST_KEPT_HEADERS: usize = 16;
 
 thread_local! {
     /// The last heads, in no order, and which of them makes room for the next.
-    static KNOWN: RefCell<(Vec<AnswerHead>, usize)> = const { RefCell::new((Vec::new(), 0)) };
+    static KNOWN: RefCell<(Vec<Arc<Encoded>>, usize)> = const { RefCell::new((Vec::new(), 0)) };
 }
 
 /// How the end of the body is known (RFC 9112, 6.3).
@@ -40,8 +40,12 @@ pub(crate) enum Last {
 }
 
 /// A head, without its length, its date, and whether it is the last: these differ every time.
-#[derive(Clone, Debug)]
-pub(super) struct AnswerHead(Arc<Encoded>);
+#[derive(Debug)]
+pub(super) struct AnswerHead {
+    encoded: Arc<Encoded>,
+    /// What accepts the request for a WebSocket, which differs too. In a box, since other answers wait longer.
+    accept: Option<Box<HeaderValue>>,
+}
 
 #[derive(Debug)]
 struct Encoded {
@@ -49,32 +53,86 @@ struct Encoded {
     /// What it was made from, if it is kept.
     headers: Vec<(HeaderName, HeaderValue)>,
     text: Vec<u8>,
+    /// Where in the text the value of `Sec-WebSocket-Accept` belongs, if it is not there.
+    accept_at: usize,
     says_connection: bool,
     says_date: bool,
-    is_usual: bool,
+    usual: Option<Usual>,
 }
 
 impl AnswerHead {
     /// The head of this answer. How the body is framed is not the application's to say.
-    pub(super) fn of(head: Parts) -> Self {
-        // That of a WebSocket is like no other.
-        if head.status.is_informational() || head.headers.len() > MOST_KEPT_HEADERS {
-            return Self::encode(&head, Vec::new());
+    pub(super) fn of(mut head: Parts) -> Self {
+        let accept = take_accept(&mut head);
+        Self { encoded: Encoded::of(head), accept }
+    }
+
+    /// How the end of a body of so many bytes is known.
+    pub(super) fn length_of(&self, body: usize) -> Length {
+        match self.encoded.status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::None,
+            _ => Length::Known(body),
+        }
+    }
+
+    /// Appends the head to `out`, with what every answer says of itself: its length, its date, whether it is the last.
+    pub(super) fn write(&self, out: &mut Vec<u8>, length: Length, last: Last) {
+        let Encoded { text, accept_at, says_connection, says_date, .. } = &*self.encoded;
+        match (&self.accept, text.split_at_checked(*accept_at)) {
+            (Some(accept), Some((before, after))) => {
+                [before, accept.as_bytes(), after].iter().for_each(|part| out.extend_from_slice(part));
+            }
+            (_, _) => out.extend_from_slice(text),
+        }
+        match length {
+            Length::Known(length) => {
+                out.extend_from_slice(b"content-length: ");
+                out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+            Length::Chunks => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+            Length::None => {}
+        }
+        if last == Last::Yes && !says_connection {
+            out.extend_from_slice(b"connection: close\r\n");
+        }
+        if *says_date {
+            out.extend_from_slice(b"\r\n");
+        } else {
+            DATE.with_borrow_mut(|date| out.extend_from_slice(date.last_line(SystemTime::now())));
+        }
+    }
+}
+
+/// The value that accepts a WebSocket; the rest of such an answer is always the same.
+fn take_accept(head: &mut Parts) -> Option<Box<HeaderValue>> {
+    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+        return None;
+    }
+    let place = head.headers.get_mut(header::SEC_WEBSOCKET_ACCEPT)?;
+    Some(Box::new(std::mem::replace(place, HeaderValue::from_static(NOT_ACCEPTED))))
+}
+
+impl Encoded {
+    /// A known one, if there is.
+    fn of(head: Parts) -> Arc<Self> {
+        if head.headers.len() > MOST_KEPT_HEADERS {
+            return Arc::new(Self::encode(&head, Vec::new()));
         }
         KNOWN.with_borrow_mut(|(known, next)| {
             if let Some(same) = known.iter().find(|known| known.is_of(&head)) {
-                if same.0.is_usual {
-                    give_back(head.headers);
+                if let Some(usual) = same.usual {
+                    usual.give_back(head.headers);
                 }
-                return same.clone();
+                return Arc::clone(same);
             }
             // A value may be a piece of its request, which is not to be kept with it.
             let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
             let headers = head.headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?)));
-            let new = Self::encode(&head, headers.collect());
+            let new = Arc::new(Self::encode(&head, headers.collect()));
             match known.get_mut(*next) {
-                Some(place) => *place = new.clone(),
-                None => known.push(new.clone()),
+                Some(place) => *place = Arc::clone(&new),
+                None => known.push(Arc::clone(&new)),
             }
             *next = (*next + 1) % KEPT;
             new
@@ -82,10 +140,9 @@ impl AnswerHead {
     }
 
     fn is_of(&self, head: &Parts) -> bool {
-        let Encoded { status, headers, .. } = &*self.0;
-        *status == head.status
-            && headers.len() == head.headers.len()
-            && headers.iter().map(|(name, value)| (name, value)).eq(&head.headers)
+        self.status == head.status
+            && self.headers.len() == head.headers.len()
+            && self.headers.iter().map(|(name, value)| (name, value)).eq(&head.headers)
     }
 
     fn encode(head: &Parts, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
@@ -95,47 +152,24 @@ impl AnswerHead {
         text.push(b' ');
         text.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
         text.extend_from_slice(b"\r\n");
+        let mut accept_at = None;
         for (name, value) in &head.headers {
             if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
                 line(&mut text, name.as_str().as_bytes(), value.as_bytes());
             }
+            if *name == header::SEC_WEBSOCKET_ACCEPT {
+                accept_at = accept_at.or(text.len().checked_sub(b"\r\n".len()));
+            }
         }
-        Self(Arc::new(Encoded {
+        Self {
             status: head.status,
             headers,
             text,
+            accept_at: accept_at.unwrap_or_default(),
             says_connection: head.headers.contains_key(header::CONNECTION),
             says_date: head.headers.contains_key(header::DATE),
-            is_usual: is_usual(&head.headers),
-        }))
-    }
-
-    /// How the end of a body of so many bytes is known.
-    pub(super) fn length_of(&self, body: usize) -> Length {
-        match self.0.status {
-            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::None,
-            _ => Length::Known(body),
+            usual: Usual::of(&head.headers),
         }
-    }
-
-    /// Appends the head to `out`, with what every answer says of itself: its length, its date, whether it is the last.
-    pub(super) fn write(&self, out: &mut Vec<u8>, length: Length, last: Last) {
-        let Encoded { text, says_connection, says_date, .. } = &*self.0;
-        out.extend_from_slice(text);
-        match length {
-            Length::Known(length) => {
-                line(out, b"content-length", itoa::Buffer::new().format(length).as_bytes());
-            }
-            Length::Chunks => line(out, b"transfer-encoding", b"chunked"),
-            Length::None => {}
-        }
-        if last == Last::Yes && !says_connection {
-            line(out, b"connection", b"close");
-        }
-        if !says_date {
-            DATE.with_borrow_mut(|date| line(out, b"date", date.now(SystemTime::now())));
-        }
-        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -164,10 +198,12 @@ struct Date {
 }
 
 impl Date {
-    fn now(&mut self, now: SystemTime) -> &[u8] {
+    /// The line that says it, and the empty one after the last.
+    fn last_line(&mut self, now: SystemTime) -> &[u8] {
         let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         if self.second != Some(second) {
-            (self.second, self.text) = (Some(second), httpdate::fmt_http_date(now).into_bytes());
+            let text = format!("date: {}\r\n\r\n", httpdate::HttpDate::from(now));
+            (self.second, self.text) = (Some(second), text.into_bytes());
         }
         &self.text
     }
@@ -224,7 +260,7 @@ mod tests {
     fn a_head_is_kept_while_it_is_needed_and_no_other_is_taken_for_it() {
         let usual = || AnswerHead::of(head(200, &[("vary", "a"), ("vary", "b"), ("date", "today")]));
         let first = usual();
-        assert!(Arc::ptr_eq(&usual().0, &first.0));
+        assert!(Arc::ptr_eq(&usual().encoded, &first.encoded));
         let others: [(u16, &[(&str, &str)]); 5] = [
             (200, &[("vary", "b"), ("vary", "a"), ("date", "today")]),
             (200, &[("vary", "a"), ("date", "today")]),
@@ -238,7 +274,37 @@ mod tests {
             let rest = text.strip_prefix(&format!("HTTP/1.1 {status} ")).unwrap();
             assert_eq!(rest.split_once("\r\n").unwrap().1, format!("{lines}\r\n"));
         }
-        assert!(!Arc::ptr_eq(&usual().0, &first.0), "four others have been kept since");
+        assert!(!Arc::ptr_eq(&usual().encoded, &first.encoded), "four others have been kept since");
+    }
+
+    #[test]
+    fn every_web_socket_is_accepted_with_its_own_key() {
+        let accepted = |key: &'static str| {
+            [
+                head(101, &[("sec-websocket-accept", key), ("date", "today")]),
+                head(
+                    101,
+                    &[
+                        ("vary", "a"),
+                        ("sec-websocket-accept", key),
+                        ("sec-websocket-accept", "b"),
+                        ("date", "today"),
+                    ],
+                ),
+            ]
+        };
+        for key in ["one", "another", ""] {
+            let [first, second] = accepted(key).map(|head| encoded(head, Length::None, Last::No));
+            let beginning = "HTTP/1.1 101 Switching Protocols\r\n";
+            assert_eq!(first, format!("{beginning}sec-websocket-accept: {key}\r\ndate: today\r\n\r\n"));
+            let accepts = format!("sec-websocket-accept: {key}\r\nsec-websocket-accept: b");
+            assert_eq!(second, format!("{beginning}vary: a\r\n{accepts}\r\ndate: today\r\n\r\n"));
+        }
+        let [first, second] = ["one", "another"].map(|key| AnswerHead::of(accepted(key)[0].clone()));
+        assert!(Arc::ptr_eq(&first.encoded, &second.encoded), "the rest is the same");
+        let other =
+            encoded(head(200, &[("sec-websocket-accept", "x"), ("date", "today")]), Length::None, Last::No);
+        assert_eq!(other, "HTTP/1.1 200 OK\r\nsec-websocket-accept: x\r\ndate: today\r\n\r\n");
     }
 
     #[test]
@@ -255,8 +321,8 @@ mod tests {
         let mut date = Date { second: None, text: Vec::new() };
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(784_111_777_000);
         for (later, expected) in [(0, 37), (999, 37), (1000, 38)] {
-            let text = date.now(now + Duration::from_millis(later));
-            assert_eq!(text, format!("Sun, 06 Nov 1994 08:49:{expected} GMT").as_bytes());
+            let text = date.last_line(now + Duration::from_millis(later));
+            assert_eq!(text, format!("date: Sun, 06 Nov 1994 08:49:{expected} GMT\r\n\r\n").as_bytes());
         }
     }
 }
