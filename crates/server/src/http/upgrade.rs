@@ -65,8 +65,11 @@ impl Upgrade {
 
 /// Whether a header that holds a comma-separated list names `token`.
 fn lists(headers: &Headers, name: &str, token: &str) -> bool {
-    // Whether the whole is text matters only for one that does.
-    headers.all(name).any(|value| names(value, token.as_bytes()) && text(value).is_some())
+    let token = token.as_bytes();
+    // Most name nothing else. Whether the whole is text matters only for one that names it among others.
+    headers
+        .all(name)
+        .any(|value| value.eq_ignore_ascii_case(token) || (names(value, token) && text(value).is_some()))
 }
 
 fn names(list: &[u8], token: &[u8]) -> bool {
