@@ -5,11 +5,11 @@
 //! checked in every request. Where a text is kept, only this process can foretell, so nobody learns anything by trying.
 
 use std::{
-    collections::hash_map::RandomState,
     hash::BuildHasher,
     sync::{Mutex, OnceLock, PoisonError},
 };
 
+use hashbrown::DefaultHashBuilder;
 use heliostat_proto::id::ConnectionId;
 
 use super::ConnectionToken;
@@ -26,7 +26,7 @@ const START: usize = 24;
 
 /// The tokens of one protector. One that finds its place taken replaces the one that is there.
 pub(super) struct KnownTokens {
-    hashes: RandomState,
+    hashes: DefaultHashBuilder,
     count: usize,
     /// Made when there is one to remember.
     places: OnceLock<Box<[Place]>>,
@@ -59,7 +59,7 @@ impl Known {
 
 impl KnownTokens {
     pub(super) fn new(count: usize) -> Self {
-        Self { hashes: RandomState::new(), count, places: OnceLock::new() }
+        Self { hashes: DefaultHashBuilder::default(), count, places: OnceLock::new() }
     }
 
     pub(super) fn find(&self, text: &str) -> Option<ConnectionToken> {
