@@ -2,8 +2,7 @@
 //! written what came to be said later.
 //!
 //! Below `/s` is a server of SignalR, so a conversation may become a stream, polls or a WebSocket; each message is echoed, and when nothing
-//! more comes there is news for all. Elsewhere each request is told what was understood of it. `TOKEN` stands for a connection token and
-//! `EPOCH` for the name of the server's log.
+//! more comes there is news for all. Elsewhere each request is told what was understood of it. `TOKEN` stands for a connection token.
 //!
 //! hyper gets the same pieces, because it is not indifferent to them: it tells the beginning of HTTP/2 from nonsense only if it is whole.
 //!
@@ -21,7 +20,7 @@ use bytes::Bytes;
 use heliostat::{
     Connection, EndpointOptions, Failure, Http1, KeyRing, LenientStream, PersistentConnection, ResponseBody,
     Server,
-    fuzzing::{answer_body, epoch},
+    fuzzing::{answer_body, build},
 };
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -35,6 +34,8 @@ use tokio::{
 };
 use tower_service::Service;
 
+/// The name of each server's log, by which clients name the places in it: `d-E70C4-1`.
+const EPOCH: u32 = 0xE_70C4;
 /// Where SignalR is.
 const PATH: &str = "/s";
 /// Follows everything, so that each head has an end: of one without, hyper itself makes different things, depending on how it is cut.
@@ -47,6 +48,7 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// The first bytes of frames.
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
+const FIRST_MESSAGE: &[u8] = b"\"S\":1,\"M\":[]}";
 /// What a client is told that broke the protocol (RFC 6455, 7.4.1).
 const REFUSALS: [u16; 4] = [1002, 1003, 1007, 1009];
 
@@ -123,7 +125,7 @@ impl World {
 
     fn site(&self) -> Site {
         let server = Server::builder().keys(self.keys.clone()).map(PATH, Echo, EndpointOptions::default());
-        Site { server: server.build().expect("a server"), token: self.token.clone() }
+        Site { server: build(server, EPOCH).expect("a server"), token: self.token.clone() }
     }
 }
 
@@ -144,8 +146,7 @@ impl Site {
     }
 
     fn filled_in(&self, piece: &[u8]) -> Vec<u8> {
-        let piece = replaced(piece, b"TOKEN", self.token.as_bytes());
-        replaced(&piece, b"EPOCH", format!("{:X}", epoch(&self.server)).as_bytes())
+        replaced(piece, b"TOKEN", self.token.as_bytes())
     }
 
     /// What the client hears, answer by answer.
@@ -159,12 +160,9 @@ impl Site {
         let mut heard = Vec::new();
         // The end, or silence.
         _ = timeout(SILENCE, client.read_to_end(&mut heard)).await;
-        let log = format!("d-{:X}-", epoch(&self.server));
         let (mut rest, mut answers) = (&*heard, Vec::new());
         while !rest.is_empty() {
-            let mut answer = Answer::take(&mut rest);
-            answer.body = answer.body.replace(&log, "d-EPOCH-");
-            answers.push(answer);
+            answers.push(Answer::take(&mut rest));
         }
         answers
     }
@@ -262,7 +260,8 @@ fn unchunked(rest: &mut &[u8]) -> (Vec<u8>, End) {
 /// The frames of a WebSocket, each on a line of its own.
 ///
 /// Who breaks the protocol is sent away at once, and what was on its way then may reach it or not: nobody promises it anything any more. So
-/// of such a client's messages none is told.
+/// of such a client's messages none is told. Nor is the first message of one that closes: it may do so with the very bytes that ask for the
+/// socket.
 fn unframed(bytes: &[u8]) -> Vec<u8> {
     let (mut rest, mut frames) = (bytes, Vec::new());
     while let [first, length, after @ ..] = rest {
@@ -274,10 +273,9 @@ fn unframed(bytes: &[u8]) -> Vec<u8> {
         frames.push((*first, payload));
         rest = after;
     }
-    if let Some((CLOSE, [high, low, ..])) = frames.last()
-        && REFUSALS.contains(&u16::from_be_bytes([*high, *low]))
-    {
-        frames.retain(|(first, _)| *first != TEXT);
+    if let Some((CLOSE, status)) = frames.last().copied() {
+        let is_refused = REFUSALS.iter().any(|refusal| status.starts_with(&refusal.to_be_bytes()));
+        frames.retain(|(first, payload)| *first != TEXT || !is_refused && !payload.ends_with(FIRST_MESSAGE));
     }
     frames
         .iter()

@@ -198,7 +198,13 @@ impl ServerBuilder {
     ///
     /// # Errors
     /// The first thing that does not fit.
-    pub fn build(mut self) -> Result<Server, BuildError> {
+    pub fn build(self) -> Result<Server, BuildError> {
+        let epoch = Epoch::new(getrandom::u32().map_err(BuildError::NoRandomness)?);
+        self.build_for_log(epoch)
+    }
+
+    /// The same for a log of this name, which is good for one server only.
+    pub(crate) fn build_for_log(mut self, epoch: Epoch) -> Result<Server, BuildError> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
@@ -227,7 +233,6 @@ impl ServerBuilder {
             total_bytes: buffer.total_bytes,
             ..Limits::default()
         };
-        let epoch = Epoch::new(getrandom::u32().map_err(BuildError::NoRandomness)?);
         let started = tokio::time::Instant::now().into_std();
         let core = Core {
             timeouts: Arc::new(self.timeouts.with_long_poll_delay(self.settings.long_poll_delay)?),

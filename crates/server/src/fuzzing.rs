@@ -13,11 +13,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use heliostat_bus::Epoch;
 use http::Request;
 use http_body::Body;
 
 use crate::{
-    ResponseBody, Server,
+    BuildError, ResponseBody, Server, ServerBuilder,
     http::{
         host::{
             answer_head::Last,
@@ -132,11 +133,12 @@ fn all(body: impl Body<Data = Bytes>) -> Bytes {
     }
 }
 
-/// The number that the cursors of a server's log begin with.
-#[must_use]
-pub fn epoch(server: &Server) -> u32 {
-    let bus = &server.core.bus;
-    bus.cursor(bus.head()).epoch.get()
+/// Makes a server whose cursors begin with this number, so that one can be asked what another was.
+///
+/// # Errors
+/// As [`ServerBuilder::build`].
+pub fn build(builder: ServerBuilder, epoch: u32) -> Result<Server, BuildError> {
+    builder.build_for_log(Epoch::new(epoch))
 }
 
 /// The body of an answer, for services that a [host](crate::Http1) is tried with.
