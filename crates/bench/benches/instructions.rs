@@ -91,7 +91,7 @@ impl Audience {
 
 // One message, taken by a hundred readers; beside `to_nobody` it shows what a reader costs.
 #[library_benchmark]
-#[bench::to_a_hundred(args = (Audience::of(READERS)), config = at_most(22_500))]
+#[bench::to_a_hundred(args = (Audience::of(READERS)), config = at_most(25_800))]
 #[bench::to_nobody(args = (Audience::of(0)), config = at_most(235))]
 fn publish(mut audience: Audience) -> Audience {
     audience.hears();
@@ -112,8 +112,8 @@ fn after_another(text: &'static str) -> &'static str {
 
 // What every request brings, and what a call over POST brings besides.
 #[library_benchmark]
-#[bench::a_query(args = (after_another(QUERY)), config = at_most(2_850))]
-#[bench::a_form(args = (after_another(FORM)), config = at_most(3_450))]
+#[bench::a_query(args = (after_another(QUERY)), config = at_most(2_550))]
+#[bench::a_form(args = (after_another(FORM)), config = at_most(2_730))]
 fn read_parameters(text: &str) -> Parameters {
     black_box(Parameters::from_form(black_box(text.as_bytes())))
 }
