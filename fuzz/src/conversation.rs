@@ -48,6 +48,7 @@ const LIMIT: Duration = Duration::from_secs(3600);
 /// The first bytes of frames.
 const TEXT: u8 = 0x81;
 const CLOSE: u8 = 0x88;
+/// How the message ends that tells a client that it is there.
 const FIRST_MESSAGE: &[u8] = b"\"S\":1,\"M\":[]}";
 /// What a client is told that broke the protocol (RFC 6455, 7.4.1).
 const REFUSALS: [u16; 4] = [1002, 1003, 1007, 1009];

@@ -153,7 +153,8 @@ pub(crate) fn json(body: &[u8], callback: Option<&Callback>) -> Answer {
     }
 }
 
-/// A refusal that says why, in words for whoever reads the client's log.
+/// A refusal that says why, in words for whoever reads the client's log. Rare, so whatever makes one lies out of the way of what goes on.
+#[cold]
 pub(crate) fn refusal(status: StatusCode, why: impl Into<String>) -> Answer {
     answer(status, Some(TEXT), ResponseBody::whole(why.into().into_bytes()))
 }

@@ -92,7 +92,6 @@ where
 }
 
 /// The message is larger than the application allows (D-10).
-#[cold]
 pub(crate) fn too_large(max_message: usize) -> Answer {
     refusal(
         StatusCode::PAYLOAD_TOO_LARGE,

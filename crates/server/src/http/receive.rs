@@ -213,7 +213,6 @@ fn stream_answer(kind: TransportKind, callback: Option<&Callback>, body: Respons
 }
 
 /// The client will try again, by then perhaps at another server.
-#[cold]
 pub(crate) fn shutting_down() -> Answer {
     let mut answer = refusal(StatusCode::SERVICE_UNAVAILABLE, "this server is shutting down; connect again");
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

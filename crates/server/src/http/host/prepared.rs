@@ -1,6 +1,6 @@
 //! An answer that is ready to be said.
 //!
-//! A library's answer is three hundred bytes that go from hand to hand; taken apart where it is made, it is small.
+//! A library's answer is large, and goes through many hands; taken apart where it is made, it is small.
 
 use super::answer_head::{AnswerHead, Last, closes};
 use crate::{http::answer::Answer, transport::response_body::Course};
