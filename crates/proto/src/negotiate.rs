@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::connection::client::{self, Terms};
 use crate::id::ConnectionId;
-use crate::json::{ObjectWriter, digits, write_string};
+use crate::json::{ObjectWriter, digits};
 use crate::protocol_version::ProtocolVersion;
 
 /// The answer to `/start`: clients compare `started` exactly and give up on anything else.
@@ -53,32 +53,22 @@ impl NegotiateResponse<'_> {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
-        // The keys are always these, so they are copied together with what stands around them.
-        out.extend_from_slice(br#"{"Url":"#);
-        write_string(&mut out, self.url);
-        out.extend_from_slice(br#","ConnectionToken":"#);
-        write_string(&mut out, self.connection_token);
-        out.extend_from_slice(br#","ConnectionId":""#);
-        out.extend_from_slice(&self.connection_id.to_text());
-        out.extend_from_slice(br#"","KeepAliveTimeout":"#);
+        let mut object = ObjectWriter::begin(&mut out);
+        object.text("Url", self.url);
+        object.text("ConnectionToken", self.connection_token);
+        quoted(object.key("ConnectionId"), &self.connection_id.to_text());
         match self.keep_alive_timeout {
-            Some(timeout) => seconds(&mut out, timeout),
+            Some(timeout) => seconds(object.key("KeepAliveTimeout"), timeout),
             // 0 would mean "off" to browsers, but not to .NET clients.
-            None => out.extend_from_slice(b"null"),
+            None => object.raw("KeepAliveTimeout", "null"),
         }
-        out.extend_from_slice(br#","DisconnectTimeout":"#);
-        seconds(&mut out, self.disconnect_timeout);
-        out.extend_from_slice(br#","ConnectionTimeout":"#);
-        seconds(&mut out, self.connection_timeout);
-        out.extend_from_slice(br#","TryWebSockets":"#);
-        out.extend_from_slice(if self.try_web_sockets { &b"true"[..] } else { b"false" });
-        out.extend_from_slice(br#","ProtocolVersion":"#);
-        version(&mut out, self.protocol_version);
-        out.extend_from_slice(br#","TransportConnectTimeout":"#);
-        seconds(&mut out, self.transport_connect_timeout);
-        out.extend_from_slice(br#","LongPollDelay":"#);
-        seconds(&mut out, self.long_poll_delay);
-        out.push(b'}');
+        seconds(object.key("DisconnectTimeout"), self.disconnect_timeout);
+        seconds(object.key("ConnectionTimeout"), self.connection_timeout);
+        object.raw("TryWebSockets", if self.try_web_sockets { "true" } else { "false" });
+        version(object.key("ProtocolVersion"), self.protocol_version);
+        seconds(object.key("TransportConnectTimeout"), self.transport_connect_timeout);
+        seconds(object.key("LongPollDelay"), self.long_poll_delay);
+        object.end();
         out
     }
 }
@@ -303,6 +293,13 @@ fn seconds(out: &mut Vec<u8>, duration: Duration) {
 fn version(out: &mut Vec<u8>, version: ProtocolVersion) {
     out.push(b'"');
     version.write(out);
+    out.push(b'"');
+}
+
+/// Text in which nothing needs escaping.
+fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
     out.push(b'"');
 }
 
