@@ -1,18 +1,17 @@
 //! Which of many connections needs a look next.
 //!
 //! It exists because a server with ten thousand connections must not look at each of them on every beat.
-//! Promises: one entry per key, however often it is scheduled; a key comes up no later than its earliest wish
-//! since it last came up.
+//! Promise: what is booked comes up at its time, with the others in the order of their times.
 //!
-//! Moving a deadline to *later* is by far the commonest change (every write postpones a keep-alive) and costs
-//! one hash look-up here, because it is not done: the key comes up at its old time, its owner looks, finds
-//! nothing due, and schedules the time that is true by then.
+//! Whoever books keeps in mind for when: a table of all bookings would be as large as the connections are many, and looked up for each of
+//! them when nothing of it is in the processor's caches. Moving a deadline to *later* is by far the commonest change (every write postpones
+//! a keep-alive) and costs nothing, because it is not done: the booking comes up at its old time, its owner looks, finds nothing due, and
+//! books the time that is true by then.
 
-use std::collections::{BTreeSet, HashMap, hash_map::RandomState};
-use std::hash::{BuildHasher, Hash};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// Keys and when to look at them.
+/// Values and when to look at them, each under a key.
 ///
 /// # Examples
 ///
@@ -23,85 +22,62 @@ use std::time::Instant;
 /// # #[expect(clippy::disallowed_methods, reason = "a test needs a start time")]
 /// let start = Instant::now();
 /// let mut heartbeat = Heartbeat::new();
-/// heartbeat.schedule("ann", start + Duration::from_secs(10));
-/// heartbeat.schedule("bob", start + Duration::from_secs(5));
+/// heartbeat.book(start + Duration::from_secs(10), 1, "ann");
+/// heartbeat.book(start + Duration::from_secs(5), 2, "bob");
 /// assert_eq!(heartbeat.next(), Some(start + Duration::from_secs(5)));
-/// assert_eq!(heartbeat.pop_due(start + Duration::from_secs(7)).collect::<Vec<_>>(), ["bob"]);
+/// let due: Vec<_> = heartbeat.pop_due(start + Duration::from_secs(7)).collect();
+/// assert_eq!(due, [(start + Duration::from_secs(5), "bob")]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Heartbeat<K, S = RandomState> {
-    // Invariant: `queue` holds exactly the pairs of `booked`.
-    queue: BTreeSet<(Instant, K)>,
-    booked: HashMap<K, Instant, S>,
+pub struct Heartbeat<K, V> {
+    queue: BTreeMap<(Instant, K), V>,
 }
 
-/// With a hash of the caller's choice, which may be a quick one if nobody else chooses the keys.
-impl<K, S: Default> Default for Heartbeat<K, S> {
+impl<K: Ord, V> Default for Heartbeat<K, V> {
     fn default() -> Self {
-        Self { queue: BTreeSet::new(), booked: HashMap::default() }
+        Self { queue: BTreeMap::new() }
     }
 }
 
-impl<K: Copy + Ord + Hash> Heartbeat<K> {
-    /// Creates one without keys.
+impl<K: Ord, V> Heartbeat<K, V> {
+    /// Creates one without bookings.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
-}
 
-impl<K: Copy + Ord + Hash, S: BuildHasher> Heartbeat<K, S> {
-    /// Asks that `key` comes up at `at`. If it is already to come up earlier than that it stays so, and
-    /// whoever takes it then has to look again at what is due.
-    pub fn schedule(&mut self, key: K, at: Instant) {
-        match self.booked.get_mut(&key) {
-            Some(booked) if *booked <= at => {}
-            Some(booked) => {
-                self.queue.remove(&(*booked, key));
-                *booked = at;
-                self.queue.insert((at, key));
-            }
-            None => {
-                self.booked.insert(key, at);
-                self.queue.insert((at, key));
-            }
-        }
+    /// Asks that `value` comes up at `at`. A second booking of the same time and key takes the place of the first.
+    pub fn book(&mut self, at: Instant, key: K, value: V) {
+        self.queue.insert((at, key), value);
     }
 
-    /// Forgets `key`.
-    pub fn cancel(&mut self, key: &K) {
-        if let Some(at) = self.booked.remove(key) {
-            self.queue.remove(&(at, *key));
-        }
+    /// Takes back what was booked under `key` for `at`, if it has not come up.
+    pub fn cancel(&mut self, at: Instant, key: K) -> Option<V> {
+        self.queue.remove(&(at, key))
     }
 
-    /// Takes the keys whose time has come, the longest overdue first. A key that is taken is no longer
-    /// scheduled.
-    pub fn pop_due(&mut self, now: Instant) -> impl Iterator<Item = K> {
+    /// Takes what is booked up to `now`, the longest overdue first, with the times for which it was.
+    pub fn pop_due(&mut self, now: Instant) -> impl Iterator<Item = (Instant, V)> {
         std::iter::from_fn(move || {
-            let (at, _) = *self.queue.first()?;
-            if at > now {
-                return None;
-            }
-            let (_, key) = self.queue.pop_first()?;
-            self.booked.remove(&key);
-            Some(key)
+            let first = self.queue.first_entry().filter(|first| first.key().0 <= now)?;
+            let ((at, _), value) = first.remove_entry();
+            Some((at, value))
         })
     }
 
-    /// When the next key comes up.
+    /// When the next one comes up.
     #[must_use]
     pub fn next(&self) -> Option<Instant> {
-        self.queue.first().map(|(at, _)| *at)
+        self.queue.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// How many keys are scheduled.
+    /// How many bookings there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.queue.len()
     }
 
-    /// Whether no key is scheduled.
+    /// Whether nothing is booked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.queue.is_empty()
@@ -121,98 +97,96 @@ mod tests {
         Instant::now()
     }
 
-    fn due(heartbeat: &mut Heartbeat<u8>, now: Instant) -> Vec<u8> {
-        heartbeat.pop_due(now).collect()
+    fn due(heartbeat: &mut Heartbeat<u8, char>, now: Instant) -> String {
+        heartbeat.pop_due(now).map(|(_, value)| value).collect()
     }
 
     #[test]
-    fn keys_come_up_in_the_order_of_their_times_and_not_before() {
+    fn bookings_come_up_in_the_order_of_their_times_and_not_before() {
         let (start, second) = (start(), Duration::from_secs(1));
         let mut heartbeat = Heartbeat::new();
-        heartbeat.schedule(1, start + second * 3);
-        heartbeat.schedule(2, start + second);
-        heartbeat.schedule(3, start + second * 2);
-        assert_eq!(heartbeat.next(), Some(start + second));
-        assert!(due(&mut heartbeat, start).is_empty());
-        assert_eq!(due(&mut heartbeat, start + second * 2), [2, 3]);
+        heartbeat.book(start + second * 3, 1, 'a');
+        heartbeat.book(start + second, 2, 'b');
+        heartbeat.book(start + second * 2, 3, 'c');
+        assert_eq!((heartbeat.len(), heartbeat.next()), (3, Some(start + second)));
+        assert_eq!(due(&mut heartbeat, start), "");
+        assert_eq!(due(&mut heartbeat, start + second * 2), "bc");
         assert_eq!(heartbeat.next(), Some(start + second * 3));
-        assert_eq!(due(&mut heartbeat, start + second * 9), [1]);
+        assert_eq!(due(&mut heartbeat, start + second * 9), "a");
         assert!(heartbeat.is_empty());
     }
 
     #[test]
-    fn a_key_comes_up_once_at_its_earliest_time() {
-        let (start, second) = (start(), Duration::from_secs(1));
+    fn one_time_can_be_booked_by_many() {
+        let start = start();
         let mut heartbeat = Heartbeat::new();
-        for seconds in [5, 9, 2, 7] {
-            heartbeat.schedule(1, start + second * seconds);
-        }
-        assert_eq!((heartbeat.len(), heartbeat.next()), (1, Some(start + second * 2)));
-        assert_eq!(due(&mut heartbeat, start + second * 9), [1]);
-        assert_eq!(heartbeat.next(), None);
+        heartbeat.book(start, 1, 'a');
+        heartbeat.book(start, 2, 'b');
+        heartbeat.book(start, 2, 'c');
+        assert_eq!(due(&mut heartbeat, start), "ac");
     }
 
     #[test]
-    fn a_cancelled_key_does_not_come_up() {
+    fn what_was_cancelled_does_not_come_up() {
         let start = start();
         let mut heartbeat = Heartbeat::new();
-        heartbeat.schedule(1, start);
-        heartbeat.schedule(2, start);
-        heartbeat.cancel(&1);
-        heartbeat.cancel(&3);
-        assert_eq!(due(&mut heartbeat, start), [2]);
+        heartbeat.book(start, 1, 'a');
+        heartbeat.book(start, 2, 'b');
+        assert_eq!(heartbeat.cancel(start, 1), Some('a'));
+        assert_eq!(heartbeat.cancel(start, 1), None);
+        assert_eq!(heartbeat.cancel(start + Duration::from_nanos(1), 2), None);
+        assert_eq!(due(&mut heartbeat, start), "b");
     }
 
     #[test]
-    fn keys_that_were_not_taken_stay() {
+    fn what_was_not_taken_stays() {
         let start = start();
         let mut heartbeat = Heartbeat::new();
-        for key in 0..4 {
-            heartbeat.schedule(key, start);
+        for (key, value) in ('a'..='d').enumerate() {
+            heartbeat.book(start, u8::try_from(key).unwrap(), value);
         }
-        assert_eq!(heartbeat.pop_due(start).take(2).collect::<Vec<_>>(), [0, 1]);
-        assert_eq!(due(&mut heartbeat, start), [2, 3]);
+        assert_eq!(heartbeat.pop_due(start).take(2).map(|(_, value)| value).collect::<String>(), "ab");
+        assert_eq!(due(&mut heartbeat, start), "cd");
     }
 
     #[derive(Clone, Debug)]
     enum Step {
-        Schedule(u8, u64),
+        Move(u8, u64),
         Cancel(u8),
         Pop(u64),
     }
 
     proptest! {
-        /// A map of the earliest wishes is all there is to it.
+        /// To an owner that keeps its one booking in mind, it is a map of wishes.
         #[test]
-        fn it_is_a_map_of_the_earliest_wishes(steps in proptest::collection::vec(prop_oneof![
-            4 => (0u8..6, 0u64..50).prop_map(|(key, at)| Step::Schedule(key, at)),
+        fn it_is_a_map_of_wishes(steps in proptest::collection::vec(prop_oneof![
+            4 => (0u8..6, 0u64..50).prop_map(|(key, at)| Step::Move(key, at)),
             1 => (0u8..6).prop_map(Step::Cancel),
             1 => (0u64..50).prop_map(Step::Pop),
         ], 0..60)) {
             let start = start();
             let at = |milliseconds| start + Duration::from_millis(milliseconds);
-            let (mut heartbeat, mut model) = (Heartbeat::new(), std::collections::BTreeMap::<u8, u64>::new());
+            let (mut heartbeat, mut model) = (Heartbeat::new(), BTreeMap::<u8, u64>::new());
             for step in steps {
                 match step {
-                    Step::Schedule(key, time) => {
-                        heartbeat.schedule(key, at(time));
-                        model.entry(key).and_modify(|old| *old = (*old).min(time)).or_insert(time);
+                    Step::Move(key, time) => {
+                        let before = model.insert(key, time);
+                        prop_assert_eq!(before.and_then(|time| heartbeat.cancel(at(time), key)), before.map(|_| key));
+                        heartbeat.book(at(time), key, key);
                     }
                     Step::Cancel(key) => {
-                        heartbeat.cancel(&key);
-                        model.remove(&key);
+                        let before = model.remove(&key);
+                        prop_assert_eq!(before.and_then(|time| heartbeat.cancel(at(time), key)), before.map(|_| key));
                     }
                     Step::Pop(time) => {
-                        let mut expected: Vec<(u64, u8)> =
-                            model.iter().filter(|(_, due)| **due <= time).map(|(key, due)| (*due, *key)).collect();
+                        let mut expected: Vec<_> =
+                            model.iter().filter(|(_, due)| **due <= time).map(|(key, due)| (at(*due), *key)).collect();
                         expected.sort_unstable();
                         model.retain(|_, due| *due > time);
-                        let keys: Vec<u8> = expected.into_iter().map(|(_, key)| key).collect();
-                        prop_assert_eq!(due(&mut heartbeat, at(time)), keys);
+                        prop_assert_eq!(heartbeat.pop_due(at(time)).collect::<Vec<_>>(), expected);
                     }
                 }
                 prop_assert_eq!(heartbeat.len(), model.len());
-                prop_assert_eq!(heartbeat.booked.len(), model.len());
                 prop_assert_eq!(heartbeat.next(), model.values().min().map(|time| at(*time)));
             }
         }

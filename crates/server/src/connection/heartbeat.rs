@@ -4,56 +4,89 @@
 //! comes up (spec 9.2 has one heartbeat too; ours has no fixed beat).
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
 use heliostat_proto::{connection::Heartbeat, id::ConnectionId};
 use tokio::sync::Notify;
 
-use super::{Known, graveyard::Graveyard, registry::IdHash};
+use super::{Record, graveyard::Graveyard};
 use crate::server::Core;
 
 /// How often the bus forgets what is too old.
 const COLLECT_EVERY: Duration = Duration::from_secs(5);
 
+/// A connection to look at.
+#[derive(Debug)]
+struct Due {
+    record: Arc<Record>,
+    /// The time for which that was booked.
+    booked: Option<Instant>,
+}
+
 /// Deadlines of all connections and the task that watches them.
 #[derive(Debug, Default)]
 pub(crate) struct HeartbeatTask {
-    deadlines: Mutex<Heartbeat<ConnectionId, IdHash>>,
+    deadlines: Mutex<Heartbeat<ConnectionId, Arc<Record>>>,
+    /// Who is to be looked at whatever is booked.
+    asked: Mutex<Vec<Arc<Record>>>,
     tombstones: Graveyard,
     earlier: Notify,
 }
 
 impl HeartbeatTask {
-    /// Makes sure that the connection is looked at when `at` has come.
-    pub(crate) fn schedule(&self, id: ConnectionId, at: Instant) {
-        let mut deadlines = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The connection is looked at when `at` has come, and not at the time that was booked before.
+    pub(super) fn book(&self, record: &Arc<Record>, at: Instant, before: Option<Instant>) {
+        let mut deadlines = self.lock();
         let first = deadlines.next();
-        deadlines.schedule(id, at);
+        let moved = before.and_then(|before| deadlines.cancel(before, record.id));
+        deadlines.book(at, record.id, moved.unwrap_or_else(|| Arc::clone(record)));
         drop(deadlines);
         if first.is_none_or(|first| at < first) {
             self.earlier.notify_one();
         }
     }
 
-    /// The connection is over: nothing of it has to be looked at, but its tombstone goes at `until`, in nanoseconds after the server's
-    /// start.
+    /// The connection is looked at as soon as possible, and then when it is booked for.
+    pub(crate) fn ask(&self, record: &Arc<Record>) {
+        self.lock_asked().push(Arc::clone(record));
+        self.earlier.notify_one();
+    }
+
+    /// The connection is over: nothing of it has to be looked at.
+    pub(super) fn cancel(&self, id: ConnectionId, booked: Instant) {
+        let cancelled = self.lock().cancel(booked, id);
+        // Only now: it may be the last that holds the record.
+        drop(cancelled);
+    }
+
+    /// Its tombstone goes at `until`, in nanoseconds after the server's start.
     pub(super) fn bury(&self, id: ConnectionId, until: u64) {
-        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).cancel(&id);
         if self.tombstones.add(id, until) {
             self.earlier.notify_one();
         }
     }
 
     fn next(&self, core: &Core) -> Option<Instant> {
-        let deadline = self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let deadline = self.lock().next();
         let tombstone = self.tombstones.next().map(|until| core.after_start(until));
         deadline.into_iter().chain(tombstone).min()
     }
 
-    fn due(&self, now: Instant) -> Vec<ConnectionId> {
-        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner).pop_due(now).collect()
+    fn due(&self, now: Instant) -> Vec<Due> {
+        let asked = std::mem::take(&mut *self.lock_asked());
+        let mut due: Vec<_> = asked.into_iter().map(|record| Due { record, booked: None }).collect();
+        due.extend(self.lock().pop_due(now).map(|(at, record)| Due { record, booked: Some(at) }));
+        due
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Heartbeat<ConnectionId, Arc<Record>>> {
+        self.deadlines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_asked(&self) -> MutexGuard<'_, Vec<Arc<Record>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,10 +100,8 @@ pub(crate) async fn run(core: Weak<Core>) {
             strong.collect(now);
             collect_at = now + COLLECT_EVERY;
         }
-        for id in strong.heartbeat.due(now) {
-            if let Some(record) = strong.registry.find(id).and_then(Known::record) {
-                record.tick(&strong, now);
-            }
+        for due in strong.heartbeat.due(now) {
+            due.record.tick(&strong, now, due.booked);
         }
         for id in strong.heartbeat.tombstones.take_due(strong.nanoseconds_until(now)) {
             strong.forget_tombstone(id);

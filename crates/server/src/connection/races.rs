@@ -168,7 +168,7 @@ impl Stage {
     /// The heartbeat comes late, three times: pinged, given up, forgotten.
     fn time_passes(&self) {
         for hours in 1..4 {
-            self.record.tick(&self.core, self.core.now() + Duration::from_secs(hours * 3600));
+            self.record.tick(&self.core, self.core.now() + Duration::from_secs(hours * 3600), None);
         }
     }
 
@@ -323,9 +323,28 @@ async fn the_topic_of_a_connection_that_is_over_is_forgotten_at_once() {
         stage.open(Opening::ConnectDelayed);
         stage.start();
         stage.lose();
-        stage.record.tick(&stage.core, stage.core.now() + Duration::from_secs(3600));
+        stage.record.tick(&stage.core, stage.core.now() + Duration::from_secs(3600), None);
         assert_eq!(topics(&server), left, "{late_return:?}: it may come back");
     }
+}
+
+#[tokio::test]
+async fn a_look_takes_only_the_booking_it_was_booked_for() {
+    let server = Server::builder().build().unwrap();
+    let stage = Stage::new(&server.core, 1);
+    let booked = || stage.record.booked(&stage.record.lock());
+    stage.open(Opening::ConnectDelayed);
+    stage.start();
+    let first = booked().expect("a keep-alive is due some time");
+    stage.record.tick(&stage.core, stage.core.now(), None);
+    assert_eq!(booked(), Some(first), "it was asked for");
+    stage.record.tick(&stage.core, stage.core.now(), Some(first + Duration::from_nanos(1)));
+    assert_eq!(booked(), Some(first), "another time was booked meanwhile");
+    stage.record.tick(&stage.core, first, Some(first));
+    assert!(booked().is_some_and(|next| next > first), "the next one");
+    stage.hear(Input::Aborted);
+    stage.lose();
+    assert_eq!(booked(), None, "it is over");
 }
 
 #[tokio::test]

@@ -313,14 +313,16 @@ impl Record {
         self.conclude(core, state, input, endings);
     }
 
-    /// A deadline may have come.
+    /// A deadline may have come: the one that was `booked`, or it was asked for.
     ///
     /// Whoever writes to a socket or hears from it only leaves the time behind, so that no publisher ever takes this lock. Here the
     /// machine is told, in the order of those times, and of each time once.
-    pub(crate) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant) {
+    pub(super) fn tick(self: &Arc<Self>, core: &Arc<Core>, now: Instant, booked: Option<Instant>) {
         let mut state = self.lock();
-        // The heartbeat has forgotten it.
-        state.booked = NEVER;
+        // It may have booked another time while it was about to be looked at.
+        if booked.is_some() && booked == self.booked(&state) {
+            state.booked = NEVER;
+        }
         if let Some(link) = state.link.clone() {
             let (wrote, heard) = (link.written_after(), link.listen());
             let told = std::mem::replace(&mut state.told, (wrote, heard));
@@ -345,7 +347,14 @@ impl Record {
         let link = if endings.is_empty() { None } else { state.link.clone() };
         // Dropped after the lock.
         let (_closed, is_at_rest) = (state.link.take_if(|link| closes(input, link.id)), state.is_at_rest());
+        let booked = self.booked(&state).filter(|_| is_at_rest);
+        if booked.is_some() {
+            state.booked = NEVER;
+        }
         drop(state);
+        if let Some(booked) = booked {
+            core.heartbeat.cancel(self.id, booked);
+        }
         if is_at_rest {
             self.bury(core);
         }
@@ -376,10 +385,15 @@ impl Record {
         let Some(at) = state.machine.poll_timeout() else { return endings };
         let offset = u64::try_from(at.saturating_duration_since(self.began).as_nanos()).unwrap_or(NEVER);
         if offset < state.booked {
+            core.heartbeat.book(self, at, self.booked(state));
             state.booked = offset;
-            core.heartbeat.schedule(self.id, at);
         }
         endings
+    }
+
+    /// When the heartbeat looks at it next.
+    pub(super) fn booked(&self, state: &State) -> Option<Instant> {
+        (state.booked != NEVER).then(|| self.began + Duration::from_nanos(state.booked))
     }
 
     /// Asks the machine and carries out what concerns the server; what concerns a transport connection is returned.

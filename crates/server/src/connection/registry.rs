@@ -24,11 +24,11 @@ pub(crate) struct Registry {
 type Records = HashMap<ConnectionId, Known, IdHash>;
 
 /// How tables of connections find an id.
-pub(super) type IdHash = BuildHasherDefault<IdHasher>;
+type IdHash = BuildHasherDefault<IdHasher>;
 
 /// A random number's own bits.
 #[derive(Default)]
-pub(super) struct IdHasher(u64);
+struct IdHasher(u64);
 
 impl Hasher for IdHasher {
     fn write_u128(&mut self, id: u128) {

@@ -422,7 +422,7 @@ impl Link {
     pub(crate) fn heard(&self) {
         self.heard_at.store(self.core.nanoseconds_since_start(), Ordering::Relaxed);
         if self.is_missed.load(Ordering::Relaxed) && self.is_missed.swap(false, Ordering::Relaxed) {
-            self.core.heartbeat.schedule(self.record.id, self.core.now());
+            self.core.heartbeat.ask(&self.record);
         }
     }
 
