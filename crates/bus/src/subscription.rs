@@ -146,6 +146,12 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
         self.seat.joined.iter().map(|joined| &joined.topic.name)
     }
 
+    /// Where its topics lie in memory, and how many bytes each of them takes: for whoever wants to have them fetched before they are
+    /// needed. They are nobody's to read.
+    pub fn places(&self) -> impl ExactSizeIterator<Item = (*const (), usize)> {
+        self.seat.joined.iter().map(|joined| (Arc::as_ptr(&joined.topic).cast(), size_of::<Topic<P, S>>()))
+    }
+
     /// Whether a batch would bring something, be it a loss. Looks without a lock; may say yes for nothing, never no
     /// for something published before the call.
     #[must_use]

@@ -80,6 +80,16 @@ impl Parameters {
         self.text.get(pair.name_end + 1..pair.value_end)
     }
 
+    /// Where they lie in memory, and how many bytes each piece takes: for whoever wants to have them fetched before they are needed. They
+    /// are nobody's to read.
+    #[must_use]
+    pub fn places(&self) -> [(*const (), usize); 2] {
+        [
+            (self.text.as_ptr().cast(), size_of_val(&*self.text)),
+            (self.pairs.as_ptr().cast(), size_of_val(&*self.pairs)),
+        ]
+    }
+
     /// All names and values, in the order of the names' first occurrence.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         entries(&self.text, &self.pairs)

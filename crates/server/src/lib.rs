@@ -30,6 +30,7 @@
 // The macros name this crate as their users do.
 extern crate self as heliostat;
 
+mod ahead;
 mod application;
 mod begun;
 mod builder;

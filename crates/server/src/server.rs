@@ -21,6 +21,7 @@ use heliostat_proto::{
 use tokio::runtime::{EnterGuard, Handle};
 
 use crate::{
+    ahead,
     application::Application,
     builder::ServerBuilder,
     connection::{Farewell, HeartbeatTask, Known, Record, Registry, run_heartbeat},
@@ -54,7 +55,9 @@ thread_local! {
 fn notify_all(woken: &[Arc<Link>]) {
     if let Some(first) = woken.first() {
         let now = Now::of(&first.core);
-        woken.iter().for_each(|link| link.notify_at(&now));
+        let steps: [fn(&Arc<Link>); 3] =
+            [|link| ahead::fetch(&**link), |link| link.fetch_carrier(), |link| link.fetch_trail()];
+        ahead::go_through(woken, steps, |link| link.notify_at(&now));
     }
 }
 

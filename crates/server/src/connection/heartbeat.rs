@@ -12,7 +12,7 @@ use heliostat_proto::{connection::Heartbeat, id::ConnectionId};
 use tokio::sync::Notify;
 
 use super::{Record, graveyard::Graveyard};
-use crate::server::Core;
+use crate::{ahead, server::Core};
 
 /// How often the bus forgets what is too old.
 const COLLECT_EVERY: Duration = Duration::from_secs(5);
@@ -24,6 +24,10 @@ struct Due {
     /// The time for which that was booked.
     booked: Option<Instant>,
 }
+
+/// What belongs to a connection, from the outside in.
+const STEPS: [fn(&Due); 3] =
+    [|due| ahead::fetch(&*due.record), |due| due.record.fetch_link(), |due| due.record.fetch_carrier()];
 
 /// Deadlines of all connections and the task that watches them.
 #[derive(Debug, Default)]
@@ -100,9 +104,9 @@ pub(crate) async fn run(core: Weak<Core>) {
             strong.collect(now);
             collect_at = now + COLLECT_EVERY;
         }
-        for due in strong.heartbeat.due(now) {
-            due.record.tick(&strong, now, due.booked);
-        }
+        let due = strong.heartbeat.due(now);
+        ahead::go_through(&due, STEPS, |due| due.record.tick(&strong, now, due.booked));
+        drop(due);
         for id in strong.heartbeat.tombstones.take_due(strong.nanoseconds_until(now)) {
             strong.forget_tombstone(id);
         }

@@ -13,7 +13,7 @@ use heliostat_proto::{
     transport_kind::TransportKind,
 };
 
-use crate::lost::LossCause;
+use crate::{ahead::Lines, lost::LossCause};
 
 /// Enough for a dozen reconnects; the oldest go first.
 const KEPT: usize = 48;
@@ -98,6 +98,11 @@ impl History {
 
     pub(crate) fn events(&self) -> impl ExactSizeIterator<Item = &Event> {
         self.events.iter()
+    }
+
+    /// Where the next event will lie.
+    pub(crate) fn end(&self) -> Lines {
+        self.events.back().map(Lines::of).unwrap_or_default()
     }
 
     /// How many have been forgotten.

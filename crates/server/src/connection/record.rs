@@ -32,6 +32,7 @@ use super::{
     traffic::Traffic,
 };
 use crate::{
+    ahead::{self, Lines},
     application::{About, Admission, Context},
     http::request::Request,
     lost::LossCause,
@@ -181,7 +182,9 @@ impl Record {
         let (kind, now) = (seed.kind, seed.came_at);
         self.traffic.heard(core, now);
         let admission = Arc::clone(&seed.admission);
+        ahead::note(Lines::of(self.topic.as_str()));
         let mut state = self.lock();
+        ahead::note(state.history.end());
         if state.machine.admits() != Welcome::Welcome {
             return None;
         }
@@ -515,6 +518,23 @@ impl Record {
                 return;
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Has fetched what its transport connection consists of, if nobody works on it at the moment. What of the record is needed for that
+    /// was fetched before.
+    pub(super) fn fetch_link(&self) {
+        self.peek(ahead::fetch);
+    }
+
+    /// The same for what is behind that.
+    pub(super) fn fetch_carrier(&self) {
+        self.peek(Link::fetch_carrier);
+    }
+
+    fn peek(&self, look: impl FnOnce(&Link)) {
+        if let Ok(state) = self.state.try_lock() {
+            state.link.as_deref().map(look);
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 use heliostat_proto::id::ConnectionId;
 
 use super::{Known, Record, Tombstone};
+use crate::ahead::{self, Lines};
 
 /// Connections come and go on every core at once; a lock per shard keeps them out of each other's way.
 const SHARDS: usize = 64;
@@ -56,11 +57,11 @@ impl Default for Registry {
 
 impl Registry {
     pub(crate) fn find(&self, id: ConnectionId) -> Option<Known> {
-        self.with(id, |records| records.get(&id).cloned())
+        self.with(id, |records| records.get(&id).map(noted))
     }
 
     pub(crate) fn find_or_create(&self, id: ConnectionId, create: impl FnOnce() -> Arc<Record>) -> Known {
-        self.with(id, |records| records.entry(id).or_insert_with(|| Known::Record(create())).clone())
+        self.with(id, |records| noted(records.entry(id).or_insert_with(|| Known::Record(create()))))
     }
 
     /// Forgets a record or its tombstone, but not a newer record that has taken its place. Says whether it was there.
@@ -113,6 +114,15 @@ impl Registry {
         let mut records = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut records)
     }
+}
+
+/// What was found, and will be looked for again.
+fn noted(known: &Known) -> Known {
+    ahead::note(Lines::of(known));
+    if let Known::Record(record) = known {
+        ahead::note(Lines::of(&**record));
+    }
+    known.clone()
 }
 
 #[cfg(test)]

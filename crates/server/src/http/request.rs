@@ -6,6 +6,7 @@ use heliostat_proto::{
 use http::{Extensions, HeaderMap, Method};
 
 use super::headers::Headers;
+use crate::ahead::{self, Lines};
 use crate::user::User;
 
 /// The request that opened the transport connection, or that carried a call.
@@ -24,6 +25,13 @@ pub struct Request {
 }
 
 impl Request {
+    /// Has noted where all of it lies. It is freed when it is answered, and the next one on its physical connection gets the same memory.
+    pub(crate) fn note(&self) {
+        ahead::note(Lines::of(self));
+        ahead::note(self.headers.lines());
+        self.query.places().into_iter().for_each(|(address, bytes)| ahead::note(Lines::at(address, bytes)));
+    }
+
     /// The HTTP method.
     #[must_use]
     pub const fn method(&self) -> &Method {

@@ -30,6 +30,7 @@ use super::{
     upgrade::Upgrade,
 };
 use crate::{
+    ahead::{self, Lines},
     application::{Admission, Refusal},
     begun::Begun,
     connection::{Known, Outcome, Owner},
@@ -343,10 +344,19 @@ impl Visit<'_> {
             | Command::Abort
             | Command::Base => {}
         }
+        // Of these the next one will come on the same physical connection.
+        let is_one_of_many = matches!(command, Command::Poll | Command::Send);
+        if is_one_of_many {
+            ahead::follow();
+        }
         let (kind, token) = match self.identify() {
             Ok(identified) => identified,
             Err(answer) => return Begun::Done(*answer),
         };
+        if is_one_of_many {
+            ahead::note(Lines::of(&*self.admission));
+            self.request().note();
+        }
         match command {
             Command::Start => self.start(&token),
             Command::Send => self.send(token, kind),

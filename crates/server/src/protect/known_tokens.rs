@@ -13,6 +13,7 @@ use hashbrown::DefaultHashBuilder;
 use heliostat_proto::id::ConnectionId;
 
 use super::ConnectionToken;
+use crate::ahead::{self, Lines};
 
 /// So many new tokens are remembered at most: what can be between negotiate and start at one time. With more, some are opened three times,
 /// as all would be without this. A place costs 24 bytes, and what is in it some 100.
@@ -63,8 +64,12 @@ impl KnownTokens {
     }
 
     pub(super) fn find(&self, text: &str) -> Option<ConnectionToken> {
-        let place = self.place(self.places.get()?, text)?.lock().unwrap_or_else(PoisonError::into_inner);
-        place.as_ref()?.token(text)
+        let place = self.place(self.places.get()?, text)?;
+        ahead::note(Lines::of(place));
+        let place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = place.as_ref()?;
+        ahead::note(Lines::of(&*known.0));
+        known.token(text)
     }
 
     pub(super) fn remember(&self, text: &str, token: &ConnectionToken) {

@@ -14,6 +14,7 @@ use heliostat_proto::{
 
 use super::{Framing, Link, LinkSeed, link::More, shared_batch::shared};
 use crate::{
+    ahead::Lines,
     encoded::{Acknowledge, Command, Encoded, Format, Outgoing},
     lost::{LossCause, LostCount},
     metrics::Counter,
@@ -167,6 +168,11 @@ impl Reader {
     /// It ends, and nobody will ask for the topic that the connection had for itself.
     pub(crate) fn retire(self, own: &TopicName) {
         self.subscription.retire(own.as_str());
+    }
+
+    /// Where its topics lie.
+    pub(crate) fn topic_places(&self) -> impl Iterator<Item = Lines> {
+        self.subscription.places().map(|(address, bytes)| Lines::at(address, bytes))
     }
 
     /// Everything up to here has been taken.

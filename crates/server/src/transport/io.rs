@@ -20,7 +20,10 @@ use tokio::{
     },
 };
 
-use crate::http::{host::library::HttpStream, lenient::LenientStream};
+use crate::{
+    ahead::Lines,
+    http::{host::library::HttpStream, lenient::LenientStream},
+};
 
 /// What the client sends.
 #[derive(Debug)]
@@ -157,6 +160,14 @@ impl Output {
             }
             Poll::Ready(Err(error)) => Err(error),
             Poll::Pending => Err(ErrorKind::WouldBlock.into()),
+        }
+    }
+
+    /// Where the socket lies, if it is one.
+    pub(super) fn place(&self) -> Option<Lines> {
+        match self {
+            Self::Tcp(half) => Some(Lines::of(half.as_ref())),
+            Self::Other { .. } => None,
         }
     }
 

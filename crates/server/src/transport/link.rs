@@ -31,6 +31,7 @@ use super::{
     wakes::Wakes,
 };
 use crate::{
+    ahead::{self, Lines},
     application::{Admission, Context},
     connection::{Farewell, Record},
     http::host::PollAnswer,
@@ -101,6 +102,8 @@ pub(crate) enum Carrier {
     Stream(Arc<Stream>),
     /// The answer that a poll waits for.
     Poll(Arc<PollAnswer>),
+    /// Where the socket of a WebSocket lies. Who writes there finds it in the [`Socket`]; this is to have it fetched.
+    WebSocket(Lines),
 }
 
 /// Why a transport connection ends from our side.
@@ -200,6 +203,7 @@ impl Link {
             Some(rest) => Reader::resume(seed, rest, &link),
             None => link.subscribe(seed),
         };
+        reader.topic_places().for_each(ahead::note);
         *link.lock_reader() = Some(reader);
         trace::transport_opened(kind, connection);
         core.counters.increment(Counter::current(kind));
@@ -238,9 +242,26 @@ impl Link {
                 match self.carrier.get() {
                     Some(Carrier::Stream(stream)) => stream.pump(self, now),
                     Some(Carrier::Poll(answer)) => answer.pump(self, now),
-                    None => self.waker.wake(),
+                    Some(Carrier::WebSocket(_)) | None => self.waker.wake(),
                 }
             }
+        }
+    }
+
+    /// Has fetched what is next to be needed behind the link itself, which was fetched before.
+    pub(crate) fn fetch_carrier(&self) {
+        match self.carrier.get() {
+            Some(Carrier::Stream(stream)) => ahead::fetch(&**stream),
+            Some(Carrier::Poll(answer)) => ahead::fetch(&**answer),
+            Some(Carrier::WebSocket(socket)) => socket.fetch(),
+            None => {}
+        }
+    }
+
+    /// The same for what is behind the carrier.
+    pub(crate) fn fetch_trail(&self) {
+        if let Some(Carrier::Poll(answer)) = self.carrier.get() {
+            answer.trail().fetch();
         }
     }
 

@@ -24,11 +24,11 @@ use super::{
     Link,
     incoming::{Arrived, Incoming, Violation},
     io::{Input, TakenOver},
-    read_buffer,
+    link, read_buffer,
     socket::{NORMAL, Progress, farewell},
     turn::Turn,
 };
-use crate::{application::Received, begun::Begun, metrics::Counter, trace};
+use crate::{ahead, application::Received, begun::Begun, metrics::Counter, trace};
 
 /// How long the client may take to answer our close frame (spec 6.2).
 const CLOSE_WITHIN: Duration = Duration::from_millis(250);
@@ -77,6 +77,9 @@ enum Heard {
 /// Carries the socket for `link`.
 pub(super) fn carry(link: Arc<Link>, taken: TakenOver, max_message: Option<usize>) -> Carrier {
     let TakenOver { input, output, read: kept, unsent } = taken;
+    if let Some(socket) = output.place() {
+        link.attach(link::Carrier::WebSocket(socket));
+    }
     link.socket.open(&link, output, unsent);
     let incoming = Incoming::new(max_message);
     let (limit, hearing) = (Limit::default(), Hearing::Everything);
@@ -90,6 +93,7 @@ impl Future for Carrier {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
+        ahead::fetch(&*this.link);
         // Before anything is looked at, so that no news is missed. Whoever has news writes it; mostly it is the client that woke this task,
         // and there is nothing to write yet.
         let mut may_write = this.link.takes_wake(context.waker()) || this.progress != Progress::Done;
@@ -159,6 +163,7 @@ impl Carrier {
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Heard {
+        ahead::fetch(&*self.link.record);
         read_buffer::lend(|buffer| match self.input.poll_read(context, buffer) {
             Poll::Pending => Heard::NothingYet,
             Poll::Ready(Ok(count @ 1..)) => {

@@ -30,6 +30,7 @@ use super::{
     short_request::{Seen, ShortRequest, see},
     wire::{MOST_IN_REQUEST, Wire},
 };
+use crate::ahead::Trail;
 use crate::transport::{
     TakenOver, chunk,
     handover::Chunking,
@@ -66,6 +67,8 @@ pub(super) struct Conversation<'a, F> {
     read: Bytes,
     stop: Pin<&'a mut Stop<F>>,
     alarm: Alarm<'a>,
+    /// Of the last poll or call: the next one mostly is the same connection's.
+    trail: Trail,
 }
 
 /// Converses until something else goes on, or nothing.
@@ -81,7 +84,7 @@ where
 {
     let sleep = pin!(sleep_until(Instant::now() + limits.header_timeout));
     let (wire, read, alarm) = (Wire::new(socket), Bytes::new(), Alarm::new(sleep));
-    let mut conversation = Conversation { limits, wire, read, stop, alarm };
+    let mut conversation = Conversation { limits, wire, read, stop, alarm, trail: Trail::default() };
     loop {
         let (asked, asked_last) = match conversation.next(service).await? {
             Next::Answer(asked, last) => (asked, last),
@@ -105,6 +108,7 @@ where
                     read: &mut conversation.read,
                     alarm: &mut conversation.alarm,
                     stop: conversation.stop.as_mut(),
+                    trail: conversation.trail,
                 };
                 let answer = poll_answer::answer((link, prompt), conversation.wire, (head, last), meanwhile);
                 let Some(answered) = answer.await else { return Ok(Outcome::Over) };
@@ -146,6 +150,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     where
         S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
     {
+        self.trail.fetch();
         loop {
             if let Some(next) = self.take(service) {
                 return Poll::Ready(Ok(next));
@@ -180,6 +185,7 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         let ask = |short: ShortRequest<'_>| Some((service.ask(&short)?, short.last));
         match see(&self.read, self.limits.max_head, ask) {
             Seen::Whole((asked, last), size) => {
+                self.trail = Trail::take().unwrap_or(self.trail);
                 self.read.advance(size);
                 if self.read.is_empty() {
                     self.read = Bytes::new();

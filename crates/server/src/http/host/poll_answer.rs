@@ -27,6 +27,7 @@ use super::{
     answer_head::{AnswerHead, Last, Length},
     wire::Wire,
 };
+use crate::ahead::{self, Trail};
 use crate::transport::{
     LAST_CHUNK, Link, Now, chunk,
     doorbell::Doorbell,
@@ -38,7 +39,10 @@ use crate::transport::{
 const HEAD_WAITS: Duration = Duration::from_millis(100);
 
 /// The answer that one poll waits for.
-pub(crate) struct PollAnswer(Doorbell<Desk>);
+pub(crate) struct PollAnswer {
+    desk: Doorbell<Desk>,
+    trail: Trail,
+}
 
 /// Where it is written.
 struct Desk {
@@ -75,6 +79,8 @@ pub(super) struct Meanwhile<'a, 'b, F> {
     pub(super) read: &'b mut Bytes,
     pub(super) alarm: &'b mut Alarm<'a>,
     pub(super) stop: Pin<&'b mut Stop<F>>,
+    /// Of the poll.
+    pub(super) trail: Trail,
 }
 
 impl fmt::Debug for PollAnswer {
@@ -93,12 +99,16 @@ pub(super) async fn answer<F: Future<Output = ()>>(
 ) -> Option<(Wire, Last)> {
     let speech = Speech { head: Some(head), last };
     let desk = Desk { wire: Some(wire), speech, phase: Phase::Waiting, is_ahead: false };
-    let answer = Arc::new(PollAnswer(Doorbell::new(desk)));
+    let answer = Arc::new(PollAnswer { desk: Doorbell::new(desk), trail: meanwhile.trail });
     link.attach(Carrier::Poll(Arc::clone(&answer)));
     let wait = Wait { link, answer };
     // Since it came.
     let until = Instant::from_std(wait.link.written_at()) + HEAD_WAITS;
     poll_fn(|context| {
+        ahead::fetch(&*wait.link);
+        ahead::fetch(&*wait.answer);
+        // The client asks again, if it is not gone.
+        meanwhile.trail.fetch();
         // Before it looks for news, so that none is missed.
         wait.link.register(context.waker());
         let looked = wait.turn(|desk, now| desk.attend(context, &wait.link, now, meanwhile.read));
@@ -127,7 +137,7 @@ impl Wait {
     /// The task's turn at the desk. Those who ring meanwhile are answered after it.
     fn turn<T>(&self, work: impl FnOnce(&mut Desk, &Now<'_>) -> T) -> T {
         let now = Now::of(&self.link.core);
-        self.answer.0.hold(|desk| work(desk, &now), |desk| desk.speak(&self.link, &now))
+        self.answer.desk.hold(|desk| work(desk, &now), |desk| desk.speak(&self.link, &now))
     }
 }
 
@@ -135,7 +145,7 @@ impl Drop for Wait {
     fn drop(&mut self) {
         self.link.close(Input::Lost(self.link.id));
         // Dropped outside of the desk.
-        let _wire = self.answer.0.hold(|desk| desk.wire.take(), |_| {});
+        let _wire = self.answer.desk.hold(|desk| desk.wire.take(), |_| {});
     }
 }
 
@@ -143,7 +153,12 @@ impl PollAnswer {
     /// Says what is due, unless another thread is at it: then that one does. It may let go of the transport connection, so it is not for
     /// those who have locked the connection's record.
     pub(crate) fn pump(&self, link: &Link, now: &Now<'_>) {
-        self.0.ring(|desk| desk.speak(link, now));
+        self.desk.ring(|desk| desk.speak(link, now));
+    }
+
+    /// What the poll needed: whoever answers it needs much of that as well.
+    pub(crate) const fn trail(&self) -> &Trail {
+        &self.trail
     }
 }
 
