@@ -388,8 +388,11 @@ impl Record {
         let Some(at) = state.machine.poll_timeout() else { return endings };
         let offset = u64::try_from(at.saturating_duration_since(self.began).as_nanos()).unwrap_or(NEVER);
         if offset < state.booked {
-            core.heartbeat.book(self, at, self.booked(state));
+            let before = self.booked(state);
             state.booked = offset;
+            if let Some(at) = self.booked(state) {
+                core.heartbeat.book(self, at, before);
+            }
         }
         endings
     }
