@@ -252,37 +252,39 @@ impl Reader {
     }
 
     fn respond(&mut self, link: &Link, batch: &Batch) -> Option<Bytes> {
-        let core = &*link.core;
         let last = batch.last()?;
+        let core = &*link.core;
+        core.counters.add(Counter::MessageBusMessagesReceivedTotal, batch.len() as u64);
+        // Nearly always.
+        if batch.len() == 1
+            && self.news.is_empty()
+            && let Outgoing::Message(message) = &*last.payload
+        {
+            return self.is_for_us(message, link).then(|| {
+                core.counters.increment(Counter::ConnectionMessagesReceivedTotal);
+                self.told = last.position;
+                self.single(core, last.position, message)
+            });
+        }
         let acknowledge = match &*last.payload {
             Outgoing::Command(command) => self.carry_out(command),
             Outgoing::Message(_) => None,
         };
-        let mine = |delivery: &Delivery<Arc<Outgoing>>| match &*delivery.payload {
+        let mine = |delivery: &&Delivery<Arc<Outgoing>>| match &*delivery.payload {
             Outgoing::Message(message) => self.is_for_us(message, link),
             Outgoing::Command(_) => false,
         };
-        let count = batch.iter().filter(|delivery| mine(delivery)).count();
-        let only = batch.iter().find(|delivery| mine(delivery)).filter(|_| count == 1);
-        core.counters.add(Counter::MessageBusMessagesReceivedTotal, batch.len() as u64);
+        let count = batch.iter().filter(mine).count();
         core.counters.add(Counter::ConnectionMessagesReceivedTotal, count as u64);
-        let (at, single) = match only.filter(|_| self.news.is_empty()) {
-            Some(only) => (only.position, Some(only)),
-            None => (last.position, None),
-        };
-        let response = match (count, single) {
+        let response = match (count, self.shared_format(core)) {
             (0, _) if self.news.is_empty() => None,
-            (_, Some(only)) => Some(self.single(core, only)),
-            (count, _) if count == batch.len() && self.news.is_empty() => {
-                Some(match self.shared_format(core) {
-                    Some(format) => shared(format, batch, || self.several(link, batch, last.position)),
-                    None => self.several(link, batch, last.position),
-                })
+            (count, Some(format)) if count == batch.len() && self.news.is_empty() => {
+                Some(shared(format, batch, || self.several(link, batch, last.position)))
             }
             _ => Some(self.several(link, batch, last.position)),
         };
         if response.is_some() {
-            self.told = at;
+            self.told = last.position;
         }
         // Only now has the change taken effect *and* found its way into a response.
         if let Some(acknowledge) = acknowledge {
@@ -351,11 +353,10 @@ impl Reader {
     }
 
     /// One message and nothing else: the same bytes for everyone on this transport.
-    fn single(&self, core: &Core, delivery: &Delivery<Arc<Outgoing>>) -> Bytes {
-        let Outgoing::Message(message) = &*delivery.payload else { return Bytes::new() };
+    fn single(&self, core: &Core, at: Position, message: &Encoded) -> Bytes {
         let build = || {
             let mut json = Vec::with_capacity(message.json().len() + 48);
-            let cursor = cursor(core, delivery.position);
+            let cursor = cursor(core, at);
             encode_response(&mut json, &self.head(core, &cursor), std::iter::once(message.json()));
             Bytes::from(self.framing.framed(json))
         };
