@@ -104,9 +104,7 @@ pub(crate) fn follow() {
 pub(crate) fn note(lines: Lines) {
     NOTED.with(|noted| {
         let count = noted.count.get();
-        if let Some(next) = noted.places.get(count)
-            && noted.places.iter().take(count).all(|known| known.get() != lines)
-        {
+        if let Some(next) = noted.places.get(count) {
             next.set(lines);
             noted.count.set(count + 1);
         }
@@ -166,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn a_trail_has_an_end_and_no_place_twice() {
+    fn a_trail_has_an_end() {
         let things = [Aligned([0; 4 * LINE]); MOST + 1];
         follow();
-        (0..2).for_each(|_| things.iter().for_each(|thing| note(Lines::of(thing))));
+        things.iter().for_each(|thing| note(Lines::of(thing)));
         let trail = Trail::take().expect("a trail");
         assert_eq!(trail.0, std::array::from_fn(|index| Lines::of(&things[index])));
     }

@@ -150,7 +150,10 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
     where
         S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
     {
-        self.trail.fetch();
+        if until.is_some() {
+            // It has waited.
+            self.trail.fetch();
+        }
         loop {
             if let Some(next) = self.take(service) {
                 return Poll::Ready(Ok(next));

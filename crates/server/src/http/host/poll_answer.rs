@@ -104,11 +104,14 @@ pub(super) async fn answer<F: Future<Output = ()>>(
     let wait = Wait { link, answer };
     // Since it came.
     let until = Instant::from_std(wait.link.written_at()) + HEAD_WAITS;
+    let mut has_waited = false;
     poll_fn(|context| {
-        ahead::fetch(&*wait.link);
-        ahead::fetch(&*wait.answer);
-        // The client asks again, if it is not gone.
-        meanwhile.trail.fetch();
+        if std::mem::replace(&mut has_waited, true) {
+            ahead::fetch(&*wait.link);
+            ahead::fetch(&*wait.answer);
+            // The client asks again, if it is not gone.
+            meanwhile.trail.fetch();
+        }
         // Before it looks for news, so that none is missed.
         wait.link.register(context.waker());
         let looked = wait.turn(|desk, now| desk.attend(context, &wait.link, now, meanwhile.read));
