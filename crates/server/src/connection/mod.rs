@@ -13,6 +13,7 @@ mod left;
 mod line;
 mod losses;
 mod portrait;
+mod presence;
 #[cfg(test)]
 mod races;
 mod record;
@@ -29,6 +30,7 @@ pub(crate) use heartbeat::{HeartbeatTask, run as run_heartbeat};
 pub(crate) use history::{Event, Happening};
 pub(crate) use known::Known;
 pub(crate) use losses::Losses;
-pub(crate) use record::{Arrival, Owner, Presence, Record};
+pub(crate) use presence::Presence;
+pub(crate) use record::{Arrival, Owner, Record};
 pub(crate) use registry::Registry;
 pub(crate) use tombstone::Tombstone;

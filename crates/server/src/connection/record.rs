@@ -14,12 +14,8 @@ use std::{
 
 use heliostat_bus::{Position, TopicName};
 use heliostat_proto::{
-    connection::{
-        Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection, Stage,
-        State as MachineState,
-    },
+    connection::{Admission as Welcome, Effect, Ending, Input, LinkId, Opening, Reason, ServerConnection},
     id::ConnectionId,
-    name::UserId,
     transport_kind::TransportKind,
 };
 
@@ -39,7 +35,7 @@ use crate::{
     metrics::Counter,
     server::Core,
     topic, trace,
-    transport::{GroupsRead, Link, LinkSeed},
+    transport::{Link, LinkSeed},
 };
 
 /// The time of a look that nobody has booked.
@@ -82,25 +78,6 @@ pub(super) struct State {
 }
 
 type Guard<'a> = std::sync::MutexGuard<'a, State>;
-
-/// Where a connection's client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
-    /// It has had a transport connection for a moment and has not started. It is let start: a client that cannot does not try again.
-    Connecting,
-    Here,
-    Away,
-    Nobody,
-}
-
-impl Presence {
-    pub(crate) const fn counts(self) -> bool {
-        match self {
-            Self::Connecting | Self::Here | Self::Away => true,
-            Self::Nobody => false,
-        }
-    }
-}
 
 impl State {
     /// What carries the connection, or carried it last.
@@ -226,26 +203,6 @@ impl Record {
         self.admits() == Welcome::Forgotten
     }
 
-    /// Where its client is, for whoever wants to send it on.
-    pub(crate) fn presence(&self, core: &Core) -> Presence {
-        let state = *self.lock().machine.state();
-        if let MachineState::Attached { stage, link } = state {
-            let is_late = link.opened_at + core.timeouts.transport_connect() <= core.now();
-            return if stage == Stage::Initializing && !is_late {
-                Presence::Connecting
-            } else {
-                Presence::Here
-            };
-        }
-        // Nobody knows of those who went before they had started, others were never here, and tombstones keep nobody.
-        let is_away = matches!(
-            state,
-            MachineState::Silent { stage: Stage::Adopted | Stage::Started, .. }
-                | MachineState::Detached { stage: Stage::Adopted | Stage::Started, .. }
-        );
-        if is_away { Presence::Away } else { Presence::Nobody }
-    }
-
     /// When it began, how many events are forgotten, and what happened lately.
     pub(super) fn history(&self) -> (Instant, u32, Vec<Event>) {
         let state = self.lock();
@@ -254,19 +211,6 @@ impl Record {
 
     pub(super) fn note_loss(&self, core: &Core, cause: LossCause) {
         self.lock().history.note_loss(history::offset(self.began, core.now()), cause);
-    }
-
-    /// Whether it is in a group, now or when it was last there. `name` is qualified.
-    pub(crate) fn is_in_group(&self, prefix: &str, name: &str) -> bool {
-        let is_in = |groups: &GroupsRead| groups.prefix == prefix && groups.names.contains(name);
-        let state = self.lock();
-        let reads = state.link.as_ref().and_then(|link| link.with_reader(|reader| is_in(reader.groups())));
-        reads.unwrap_or_else(|| state.left.as_ref().is_some_and(|left| is_in(&left.groups)))
-    }
-
-    /// Whether a transport connection is open.
-    pub(crate) fn has_link(&self) -> bool {
-        self.lock().link.is_some()
     }
 
     /// What its client reads when it is told to stop (spec 5.8, `E`).
@@ -285,13 +229,6 @@ impl Record {
             self.handle(core, input);
         }
         is_open
-    }
-
-    /// Its user, as far as its requests say.
-    pub(crate) fn user(&self, core: &Core) -> Option<UserId> {
-        let owner = self.lock().owner.clone();
-        // The application's own code, so not under the lock.
-        core.user_id(owner?.admission.request())
     }
 
     /// `/start` came. Its callbacks see that request.
