@@ -13,6 +13,8 @@ use branches::prefetch_read_data;
 
 /// What a processor fetches at once, in bytes.
 const LINE: usize = 64;
+/// So much of one thing is fetched, in bytes: more would only wait for the processor to ask for it.
+const MOST_AT_ONCE: usize = 24 * LINE;
 /// Into the nearest cache.
 const NEAREST: i32 = 0;
 /// So many places are kept of a request.
@@ -45,6 +47,9 @@ impl Lines {
 
     /// Of so many bytes.
     pub(crate) fn at(address: *const (), bytes: usize) -> Self {
+        if bytes == 0 {
+            return Self::default();
+        }
         let (first, past) = (address.addr() / LINE, (address.addr() + bytes).div_ceil(LINE));
         Self(first * LINE + (past - first).min(LINE - 1))
     }
@@ -85,9 +90,9 @@ pub(crate) fn go_through<T>(all: &[T], steps: [fn(&T); 3], mut work: impl FnMut(
     }
 }
 
-/// Has all of it fetched. How many lines that are is known to the compiler, so it takes one instruction for each.
+/// Has it fetched, if it is large its beginning. How many lines that are is known to the compiler, so it takes one instruction for each.
 pub(crate) fn fetch<T>(what: &T) {
-    let (begin, size) = (ptr::from_ref(what).cast::<u8>(), size_of::<T>());
+    let (begin, size) = (ptr::from_ref(what).cast::<u8>(), size_of::<T>().min(MOST_AT_ONCE));
     for at in (0..size).step_by(LINE) {
         prefetch_read_data::<u8, NEAREST>(begin.wrapping_add(at));
     }
@@ -104,7 +109,7 @@ pub(crate) fn follow() {
 pub(crate) fn note(lines: Lines) {
     NOTED.with(|noted| {
         let count = noted.count.get();
-        if let Some(next) = noted.places.get(count) {
+        if let Some(next) = noted.places.get(count).filter(|_| lines != Lines::default()) {
             next.set(lines);
             noted.count.set(count + 1);
         }
@@ -131,7 +136,7 @@ mod tests {
         assert_eq!(split(Lines::of(&bytes[..LINE])), (first, 1));
         assert_eq!(split(Lines::of(&bytes[LINE - 1..=LINE])), (first, 2));
         assert_eq!(split(Lines::of(&bytes[2 * LINE + 1..])), (first + 2, 2));
-        assert_eq!(split(Lines::of(&bytes[LINE..LINE])), (first + 1, 0), "nothing lies there");
+        assert_eq!(Lines::of(&bytes[1..1]), Lines::default(), "nothing lies there");
     }
 
     #[test]
@@ -155,6 +160,7 @@ mod tests {
         assert!(Trail::take().is_none(), "nobody follows");
         follow();
         note(places[1]);
+        note(Lines::default());
         note(places[2]);
         let trail = Trail::take().expect("a trail");
         note(places[0]);
