@@ -108,7 +108,7 @@ where
                     read: &mut conversation.read,
                     alarm: &mut conversation.alarm,
                     stop: conversation.stop.as_mut(),
-                    trail: conversation.trail,
+                    trail: &conversation.trail,
                 };
                 let answer = poll_answer::answer((link, prompt), conversation.wire, (head, last), meanwhile);
                 let Some(answered) = answer.await else { return Ok(Outcome::Over) };

@@ -80,7 +80,7 @@ pub(super) struct Meanwhile<'a, 'b, F> {
     pub(super) alarm: &'b mut Alarm<'a>,
     pub(super) stop: Pin<&'b mut Stop<F>>,
     /// Of the poll.
-    pub(super) trail: Trail,
+    pub(super) trail: &'b Trail,
 }
 
 impl fmt::Debug for PollAnswer {
@@ -99,7 +99,7 @@ pub(super) async fn answer<F: Future<Output = ()>>(
 ) -> Option<(Wire, Last)> {
     let speech = Speech { head: Some(head), last };
     let desk = Desk { wire: Some(wire), speech, phase: Phase::Waiting, is_ahead: false };
-    let answer = Arc::new(PollAnswer { desk: Doorbell::new(desk), trail: meanwhile.trail });
+    let answer = Arc::new(PollAnswer { desk: Doorbell::new(desk), trail: *meanwhile.trail });
     link.attach(Carrier::Poll(Arc::clone(&answer)));
     let wait = Wait { link, answer };
     // Since it came.
