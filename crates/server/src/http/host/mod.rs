@@ -177,9 +177,13 @@ impl<H: Future<Output = Result<End, Http1Error>>> Future for Serving<H> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if let Self::Http(http) = this {
+            // A task that was just woken has not been here for long.
+            ahead::fetch(&**http);
+        }
         let end = loop {
             match this {
-                Self::Http(http) => match ready!(near(http).as_mut().poll(context)) {
+                Self::Http(http) => match ready!(http.as_mut().poll(context)) {
                     Ok(End::Stream(streaming)) => *this = Self::Stream(Box::pin(streams::carry(streaming))),
                     Ok(End::Socket(socket)) => *this = Self::Socket(socket),
                     Ok(End::Closed) => break Ok(()),
@@ -193,12 +197,6 @@ impl<H: Future<Output = Result<End, Http1Error>>> Future for Serving<H> {
         *this = Self::Over;
         Poll::Ready(end)
     }
-}
-
-/// The same; a task that was just woken has not been here for long.
-fn near<H>(http: &mut Pin<Box<H>>) -> &mut Pin<Box<H>> {
-    ahead::fetch(&**http);
-    http
 }
 
 /// Speaks HTTP to its end: by ourselves as long as requests are usual, then with the library.
