@@ -171,7 +171,7 @@ impl Reader {
     }
 
     /// Where its topics lie.
-    pub(crate) fn topic_places(&self) -> impl Iterator<Item = Lines> {
+    pub(crate) fn topic_lines(&self) -> impl Iterator<Item = Lines> {
         self.subscription.places().map(|(address, bytes)| Lines::at(address, bytes))
     }
 

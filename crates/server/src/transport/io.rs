@@ -164,7 +164,7 @@ impl Output {
     }
 
     /// Where the socket lies, if it is one.
-    pub(super) fn place(&self) -> Option<Lines> {
+    pub(super) fn lines(&self) -> Option<Lines> {
         match self {
             Self::Tcp(half) => Some(Lines::of(half.as_ref())),
             Self::Other { .. } => None,

@@ -157,7 +157,7 @@ impl Link {
             Some(rest) => Reader::resume(seed, rest, &link),
             None => link.subscribe(seed),
         };
-        reader.topic_places().for_each(ahead::note);
+        reader.topic_lines().for_each(ahead::note);
         *link.lock_reader() = Some(reader);
         trace::transport_opened(kind, connection);
         core.counters.increment(Counter::current(kind));

@@ -77,7 +77,7 @@ enum Heard {
 /// Carries the socket for `link`.
 pub(super) fn carry(link: Arc<Link>, taken: TakenOver, max_message: Option<usize>) -> Carrier {
     let TakenOver { input, output, read: kept, unsent } = taken;
-    if let Some(socket) = output.place() {
+    if let Some(socket) = output.lines() {
         link.attach(link::Carrier::WebSocket(socket));
     }
     link.socket.open(&link, output, unsent);
