@@ -84,12 +84,12 @@ impl<C> Clients<C> {
 
     /// The members of one group.
     pub fn group(&self, name: impl AsRef<str>) -> Target {
-        self.addressed(self.group_address(name.as_ref()).map(|address| vec![address]))
+        self.addressed(self.named(Signal::Group(name.as_ref())).map(|address| vec![address]))
     }
 
     /// The members of these groups.
     pub fn groups(&self, names: impl IntoIterator<Item: AsRef<str>>) -> Target {
-        self.addressed(names.into_iter().map(|name| self.group_address(name.as_ref())).collect())
+        self.addressed(names.into_iter().map(|name| self.named(Signal::Group(name.as_ref()))).collect())
     }
 
     /// The members of one group but these.
@@ -103,12 +103,12 @@ impl<C> Clients<C> {
 
     /// All connections of one user. User ids are compared with case.
     pub fn user(&self, id: impl AsRef<str>) -> Target {
-        self.addressed(self.user_address(id.as_ref()).map(|address| vec![address]))
+        self.addressed(self.named(Signal::User(id.as_ref())).map(|address| vec![address]))
     }
 
     /// All connections of these users.
     pub fn users(&self, ids: impl IntoIterator<Item: AsRef<str>>) -> Target {
-        self.addressed(ids.into_iter().map(|id| self.user_address(id.as_ref())).collect())
+        self.addressed(ids.into_iter().map(|id| self.named(Signal::User(id.as_ref()))).collect())
     }
 
     fn one(&self, signal: Signal<'_>) -> Target {
@@ -119,16 +119,15 @@ impl<C> Clients<C> {
         Target::try_new(self.reach.clone(), addresses)
     }
 
-    fn group_address(&self, name: &str) -> Result<Address, TargetError> {
-        if name.is_empty() {
-            Err(TargetError::EmptyGroup)
-        } else {
-            Ok(self.reach.address(Signal::Group(name)))
+    /// The address of what an application gave a name.
+    fn named(&self, signal: Signal<'_>) -> Result<Address, TargetError> {
+        match signal {
+            Signal::Group("") => Err(TargetError::EmptyGroup),
+            Signal::User("") => Err(TargetError::EmptyUser),
+            Signal::Group(_) | Signal::User(_) | Signal::Everyone | Signal::Connection(_) => {
+                Ok(self.reach.address(signal))
+            }
         }
-    }
-
-    fn user_address(&self, id: &str) -> Result<Address, TargetError> {
-        if id.is_empty() { Err(TargetError::EmptyUser) } else { Ok(self.reach.address(Signal::User(id))) }
     }
 }
 
