@@ -31,6 +31,12 @@ pub(crate) enum BenchError {
     Run { subject: &'static str, error: RunError },
     #[error("{path:?} cannot be written: {error}")]
     NotWritten { path: PathBuf, error: io::Error },
+    #[error("{path:?} cannot be read: {error}")]
+    NotRead { path: PathBuf, error: io::Error },
+    #[error("{path:?} is not what --json of this version writes: {error}")]
+    NotMeasured { path: PathBuf, error: serde_json::Error },
+    #[error("these files hold none of the rows that were asked for; name others, such as scale or peer")]
+    NothingKept,
     #[error("standard output cannot be written: {0}")]
     NobodyListens(io::Error),
     #[error("this program does not know where it lies itself: {0}; name the server with --heliostat")]

@@ -9,6 +9,7 @@ mod error;
 mod measure;
 mod options;
 mod outcome;
+mod pool;
 mod process;
 mod programs;
 mod render;
@@ -48,21 +49,35 @@ fn run(options: &Options) -> Result<Vec<Outcome>, BenchError> {
         write_out(&render::list(&rows))?;
         return Ok(Vec::new());
     }
-    let programs = Programs::prepare(options, &rows)?;
-    let mut outcomes = Vec::new();
-    for cores in options.cores.arrangements() {
-        for row in &rows {
-            let outcome = measure(row, *cores, options, &programs)?;
-            write_out(&render::line(&outcome))?;
-            outcomes.push(outcome);
-        }
-    }
+    let outcomes =
+        if options.pool.is_empty() { measure_all(&rows, options)? } else { pool_all(&rows, options)? };
     if options.markdown {
         write_out(&render::markdown(&outcomes))?;
     }
     if let Some(path) = &options.json {
         let text = render::json(&outcomes);
         std::fs::write(path, text).map_err(|error| BenchError::NotWritten { path: path.clone(), error })?;
+    }
+    Ok(outcomes)
+}
+
+fn measure_all(rows: &[Row], options: &Options) -> Result<Vec<Outcome>, BenchError> {
+    let programs = Programs::prepare(options, rows)?;
+    let mut outcomes = Vec::new();
+    for cores in options.cores.arrangements() {
+        for row in rows {
+            let outcome = measure(row, *cores, options, &programs)?;
+            write_out(&render::line(&outcome))?;
+            outcomes.push(outcome);
+        }
+    }
+    Ok(outcomes)
+}
+
+fn pool_all(rows: &[Row], options: &Options) -> Result<Vec<Outcome>, BenchError> {
+    let outcomes = pool::read(&options.pool, rows)?;
+    for outcome in &outcomes {
+        write_out(&render::line(outcome))?;
     }
     Ok(outcomes)
 }

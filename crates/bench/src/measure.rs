@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heliostat_crank::{Plan, Quiet, Report, Scenario, ServerProcess, Target, run};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cores::Arrangement,
@@ -38,7 +38,7 @@ pub(crate) enum Figure {
 }
 
 /// What one turn showed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Figures {
     cpu_per_message: Option<f64>,
     cpu_per_connect: Option<f64>,

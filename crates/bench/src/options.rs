@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Measures Heliostat against its budgets.
 ///
@@ -31,6 +31,9 @@ pub(crate) struct Options {
     /// Write everything that was measured to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Measure nothing, but judge together what --json wrote in several runs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "repeats", "heliostat", "cores"])]
+    pub(crate) pool: Vec<PathBuf>,
     /// The server's binary; otherwise the one of this repository is built
     #[arg(long, value_name = "FILE")]
     pub(crate) heliostat: Option<PathBuf>,
@@ -48,7 +51,7 @@ pub(crate) enum CoresOption {
 }
 
 /// On which cores server and load run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Cores {
     Pinned,

@@ -214,6 +214,7 @@ fn json_row(outcome: &Outcome) -> Value {
         "subject": outcome.row.subject.name(),
         "against": outcome.row.against.as_ref().map(|(subject, _)| subject.name()),
         "skipped": outcome.skipped,
+        "failure": outcome.failure,
         "judged": judged,
         "ours": outcome.ours,
         "theirs": outcome.theirs,
