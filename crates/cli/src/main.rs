@@ -22,6 +22,7 @@ mod talk;
 mod terminal;
 
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -29,7 +30,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use operations::{Connections, TimelineOf};
 
-use config::{ConfigErrors, Configuration, Settings};
+use config::{ConfigErrors, Configuration, Settings, Threads};
 
 const REFUSED: u8 = 2;
 
@@ -139,7 +140,7 @@ fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {
     for (variable, nearest) in config::unknown_variables(variables) {
         tracing::warn!(variable, nearest, "an environment variable that means nothing here is ignored");
     }
-    let runtime = match server_runtime().enable_all().build() {
+    let runtime = match server_runtime(configuration.settings.threads).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };
@@ -149,13 +150,21 @@ fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {
     result.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
-/// A thread for each core. On a single core all is done by the one thread that there is anyway: nothing is handed from thread to thread,
-/// and the kernel has a cheaper way with the files of a process that has no other.
-fn server_runtime() -> tokio::runtime::Builder {
-    match std::thread::available_parallelism() {
-        Ok(cores) if cores.get() == 1 => tokio::runtime::Builder::new_current_thread(),
-        Ok(_) | Err(_) => tokio::runtime::Builder::new_multi_thread(),
+/// So many threads, or one for each core. A single one is the one that there is anyway: nothing is handed from thread to thread, and the
+/// kernel has a cheaper way with the files of a process that has no other.
+fn server_runtime(threads: Threads) -> tokio::runtime::Builder {
+    let exactly = match threads {
+        Threads::Auto => None,
+        Threads::Exactly(number) => Some(NonZero::<usize>::from(number)),
+    };
+    if exactly.or_else(|| std::thread::available_parallelism().ok()).is_some_and(|all| all.get() == 1) {
+        return tokio::runtime::Builder::new_current_thread();
     }
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(number) = exactly {
+        runtime.worker_threads(number.get());
+    }
+    runtime
 }
 
 /// Help and version are answers, not refusals; the parser knows their exit codes.

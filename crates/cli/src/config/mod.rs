@@ -20,6 +20,7 @@ mod report;
 mod settings;
 mod switch;
 mod text;
+mod threads;
 mod transports;
 
 use std::collections::BTreeMap;
@@ -41,6 +42,7 @@ pub(crate) use origins::{AllowedOrigins, CrossOrigin, Origin};
 use settings::Key;
 pub(crate) use settings::Settings;
 pub(crate) use switch::Switch;
+pub(crate) use threads::Threads;
 
 /// Read when it exists and no other is named.
 const USUAL_FILE: &str = "heliostat.toml";
@@ -252,6 +254,17 @@ mod tests {
         assert_eq!(settings.transports.to_string(), "webSockets,longPolling");
         assert_eq!(settings.cors.to_string(), "https://a.example");
         assert_eq!(settings.data_dir, Some(PathBuf::from("keys")));
+    }
+
+    #[test]
+    fn a_server_without_threads_is_refused_wherever_it_is_asked_for() {
+        assert_eq!(configure(&[], "").unwrap().settings.threads.to_string(), "auto");
+        assert_eq!(configure(&["--threads", "2"], "").unwrap().settings.threads.to_string(), "2");
+        assert_eq!(configure(&[], "threads = 2").unwrap().settings.threads.to_string(), "2");
+        let refused = configure(&["--threads", "0"], "").unwrap_err();
+        assert!(refused.contains("--threads") && refused.contains("from 1 to 1024"), "{refused}");
+        let refused = configure(&[], "threads = 0").unwrap_err();
+        assert!(refused.contains("threads") && refused.contains("h.toml"), "{refused}");
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::origins::{AllowedOrigins, CrossOrigin};
 use super::protocol::HighestProtocol;
 use super::switch::Switch;
 use super::text;
+use super::threads::Threads;
 use super::transports::Transports;
 
 #[derive(Clone, Debug, clap::Args, Serialize, Deserialize)]
@@ -137,6 +138,11 @@ pub(crate) struct Settings {
     #[arg(long, env = "HELIOSTAT_MAX_CONNECTIONS", value_name = "NUMBER", default_value_t = 100_000)]
     pub(crate) max_connections: u32,
 
+    /// How many threads serve: "auto" (one for each core) or a number. Fewer cost less; a handler that computes for long holds one up
+    #[arg(long, env = "HELIOSTAT_THREADS", value_name = "auto|NUMBER", default_value = "auto")]
+    #[serde(with = "text")]
+    pub(crate) threads: Threads,
+
     /// How long a physical connection may take to send the head of its next request
     #[arg(long, env = "HELIOSTAT_HEADER_TIMEOUT", value_name = "DURATION", default_value = "75s")]
     #[serde(with = "text")]
@@ -200,7 +206,7 @@ mod tests {
     #[test]
     fn every_setting_has_the_same_name_as_flag_variable_and_key() {
         let keys = keys();
-        assert_eq!(keys.len(), 27);
+        assert_eq!(keys.len(), 28);
         for key in keys {
             assert_eq!(key.flag, format!("--{}", key.name.replace('_', "-")));
             assert_eq!(key.variable, format!("HELIOSTAT_{}", key.name.to_uppercase()));
