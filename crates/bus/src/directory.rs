@@ -2,13 +2,21 @@
 //!
 //! A topic without readers stays for a while, and there are not too many of those; unless its last reader retires it.
 //!
-//! Lock order: the names, then a topic's state, then the idle queue. A topic is joined while the names are held and
-//! leaves the directory while they are held for writing, so nobody joins a topic that is no longer listed.
+//! Names are spread over shards, each with a lock of its own: publishers look names up while connections come and go, and must not
+//! wait for them. A name lies beside its hash, so a shard that grows looks at no name again and is held for microseconds.
+//!
+//! Lock order: one shard of the names, then a topic's state, then the idle queue. A topic is joined while its shard is held and
+//! leaves the directory while that is held for writing, so nobody joins a topic that is no longer listed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::ptr;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::Position;
 use crate::lock::{lock, read, write};
@@ -17,9 +25,14 @@ use crate::readers::ReaderKey;
 use crate::store::Evicted;
 use crate::topic::{Life, Topic, TopicName, TopicState};
 
+/// Into how many parts names are spread: more than there are threads that look for some at the same moment.
+const SHARDS: usize = 64;
+
 #[derive(Debug)]
 pub(crate) struct Directory<P, S> {
-    names: RwLock<Names<P, S>>,
+    names: Box<[Shard<P, S>]>,
+    /// Clients choose names of groups, so they must not know where these end up.
+    hasher: RandomState,
     idle: Mutex<IdleQueue<P, S>>,
     /// The highest number that any topic had which was forgotten while somebody might ask for it.
     forgotten_through: AtomicU64,
@@ -31,7 +44,19 @@ pub(crate) struct Directory<P, S> {
     turns: AtomicU16,
 }
 
-type Names<P, S> = HashMap<TopicName, Arc<Topic<P, S>>>;
+/// On a cache line of its own, since others are locked by other threads.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Shard<P, S>(RwLock<Names<P, S>>);
+
+type Names<P, S> = HashTable<Listed<P, S>>;
+
+#[derive(Debug)]
+struct Listed<P, S> {
+    /// Of the name.
+    hash: u64,
+    topic: Arc<Topic<P, S>>,
+}
 
 /// The topics without readers, longest idle first.
 #[derive(Debug)]
@@ -62,7 +87,8 @@ pub(crate) struct Membership<P, S> {
 impl<P, S> Directory<P, S> {
     pub(crate) fn new() -> Self {
         Self {
-            names: RwLock::new(HashMap::new()),
+            names: (0..SHARDS).map(|_| Shard(RwLock::new(HashTable::new()))).collect(),
+            hasher: RandomState::new(),
             idle: Mutex::new(IdleQueue { next_turn: 0, topics: BTreeMap::new() }),
             forgotten_through: AtomicU64::new(0),
             retired_through: AtomicU64::new(0),
@@ -72,16 +98,31 @@ impl<P, S> Directory<P, S> {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Topic<P, S>>> {
-        read(&self.names).get(name).cloned()
+        let hash = self.hasher.hash_one(name);
+        read(self.shard(hash))
+            .find(hash, |listed| listed.is(hash, name))
+            .map(|listed| Arc::clone(&listed.topic))
     }
 
-    /// All topics there are now.
+    /// Where a name of this hash is listed.
+    fn shard(&self, hash: u64) -> &RwLock<Names<P, S>> {
+        // Not the bits by which a table finds its places.
+        let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
+        #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
+        &self.names[index].0
+    }
+
+    /// All topics there are now. Takes one shard at a time.
     pub(crate) fn all(&self) -> Vec<Arc<Topic<P, S>>> {
-        read(&self.names).values().cloned().collect()
+        let mut all = Vec::with_capacity(self.len());
+        for Shard(names) in &self.names {
+            all.extend(read(names).iter().map(|listed| Arc::clone(&listed.topic)));
+        }
+        all
     }
 
     pub(crate) fn len(&self) -> usize {
-        read(&self.names).len()
+        self.names.iter().map(|Shard(names)| read(names).len()).sum()
     }
 
     pub(crate) fn idle_len(&self) -> usize {
@@ -90,15 +131,21 @@ impl<P, S> Directory<P, S> {
 
     /// Makes `reader` a reader of the topic, from the first message after `place` on.
     pub(crate) fn join(&self, name: &TopicName, reader: S, place: Position) -> Membership<P, S> {
-        {
-            let names = read(&self.names);
-            if let Some(topic) = names.get(name) {
-                return self.enter(topic, reader, place);
-            }
+        let hash = self.hasher.hash_one(name.as_str());
+        let is_it = |listed: &Listed<P, S>| listed.is(hash, name.as_str());
+        let shard = self.shard(hash);
+        if let Some(listed) = read(shard).find(hash, is_it) {
+            return self.enter(&listed.topic, reader, place);
         }
-        let mut names = write(&self.names);
-        let topic = names.entry(name.clone()).or_insert_with(|| Arc::new(self.new_topic(name)));
-        self.enter(topic, reader, place)
+        let mut names = write(shard);
+        let listed = match names.entry(hash, is_it, |listed| listed.hash) {
+            Entry::Occupied(listed) => listed.into_mut(),
+            Entry::Vacant(free) => {
+                let topic = Arc::new(self.new_topic(name));
+                free.insert(Listed { hash, topic }).into_mut()
+            }
+        };
+        self.enter(&listed.topic, reader, place)
     }
 
     fn new_topic(&self, name: &TopicName) -> Topic<P, S> {
@@ -118,7 +165,7 @@ impl<P, S> Directory<P, S> {
         self.aged_through.fetch_max(position.get(), Ordering::Relaxed);
     }
 
-    /// The names are held by the caller.
+    /// The topic's shard is held by the caller.
     fn enter(&self, topic: &Arc<Topic<P, S>>, reader: S, place: Position) -> Membership<P, S> {
         let mut state = lock(&topic.state);
         if let Life::Idle { turn } = state.life {
@@ -150,13 +197,14 @@ impl<P, S> Directory<P, S> {
     ///
     /// Nobody asks for it soon, so the readers of other topics need not be told that something may be missing.
     pub(crate) fn retire(&self, topic: &Topic<P, S>, key: ReaderKey) -> Evicted {
-        let names = write(&self.names);
+        let hash = self.hasher.hash_one(topic.name.as_str());
+        let names = write(self.shard(hash));
         let mut state = lock(&topic.state);
         let reader = state.readers.remove(key);
         let mut evicted = Evicted::default();
         if state.readers.is_empty() {
             self.retired_through.fetch_max(topic.last().get(), Ordering::Relaxed);
-            evicted = take_out(names, topic, &mut state);
+            evicted = take_out((names, hash), topic, &mut state);
         }
         drop(state);
         // As above.
@@ -190,24 +238,33 @@ impl<P, S> Directory<P, S> {
 
     /// Takes the topic out, unless somebody has joined it since it was found idle in this turn.
     fn forget(&self, topic: &Topic<P, S>, turn: u64) -> Forgotten {
-        let names = write(&self.names);
+        let hash = self.hasher.hash_one(topic.name.as_str());
+        let names = write(self.shard(hash));
         let mut state = lock(&topic.state);
         if state.life != (Life::Idle { turn }) {
             return Forgotten::default();
         }
         self.forgotten_through.fetch_max(topic.last().get(), Ordering::Relaxed);
-        Forgotten { topics: 1, evicted: take_out(names, topic, &mut state) }
+        Forgotten { topics: 1, evicted: take_out((names, hash), topic, &mut state) }
     }
 }
 
-/// Takes a topic out that nobody reads.
+impl<P, S> Listed<P, S> {
+    fn is(&self, hash: u64, name: &str) -> bool {
+        self.hash == hash && self.topic.name.as_str() == name
+    }
+}
+
+/// Takes a topic out of its shard that nobody reads.
 fn take_out<P, S>(
-    mut names: RwLockWriteGuard<'_, Names<P, S>>,
+    (mut names, hash): (RwLockWriteGuard<'_, Names<P, S>>, u64),
     topic: &Topic<P, S>,
     state: &mut TopicState<P, S>,
 ) -> Evicted {
     state.life = Life::Collected;
-    names.remove(&topic.name);
+    if let Ok(listed) = names.find_entry(hash, |listed| ptr::eq(&*listed.topic, topic)) {
+        listed.remove();
+    }
     drop(names);
     state.store.evict_through(topic.last())
 }
@@ -261,6 +318,38 @@ mod tests {
 
     fn join(directory: &Directory<(), ()>) -> Membership<(), ()> {
         directory.join(&TopicName::from(NAME), (), Position::ZERO)
+    }
+
+    #[test]
+    fn names_are_spread_over_the_shards_and_found_again() {
+        let directory = Directory::<(), ()>::new();
+        let names: Vec<_> = (0..6400).map(|number| TopicName::from(format!("c-{number}"))).collect();
+        let joined: Vec<_> = names.iter().map(|name| directory.join(name, (), Position::ZERO)).collect();
+        let sizes = directory.names.iter().map(|Shard(names)| read(names).len());
+        assert!(sizes.clone().all(|size| (40..200).contains(&size)), "{:?}", sizes.collect::<Vec<_>>());
+        for (name, joined) in names.iter().zip(&joined) {
+            let found = directory.find(name.as_str()).unwrap();
+            assert!(Arc::ptr_eq(&found, &joined.topic) && found.name == *name);
+        }
+        assert_eq!((directory.len(), directory.all().len()), (6400, 6400));
+        for Membership { topic, key, .. } in joined {
+            assert_eq!(directory.retire(&topic, key).messages, 0);
+        }
+        assert_eq!((directory.len(), directory.find("c-1").is_some()), (0, false));
+    }
+
+    #[test]
+    fn who_looks_for_a_name_does_not_wait_for_those_that_come_and_go_elsewhere() {
+        let directory = Directory::<(), ()>::new();
+        let held = directory.hasher.hash_one(NAME);
+        let elsewhere = |name: &TopicName| {
+            !ptr::eq(directory.shard(held), directory.shard(directory.hasher.hash_one(name.as_str())))
+        };
+        let other = (0..).map(|number| TopicName::from(format!("{number}"))).find(elsewhere).unwrap();
+        let _held = write(directory.shard(held));
+        let joined = directory.join(&other, (), Position::ZERO);
+        assert!(directory.find(other.as_str()).is_some());
+        let _ = directory.retire(&joined.topic, joined.key);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Real threads: what the lock-free parts promise holds under contention, and nobody sleeps through a message.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -202,4 +202,44 @@ fn topics_that_are_forgotten_under_publishers_leave_nothing_behind() {
     let statistics = bus.statistics();
     assert_eq!((statistics.topics, statistics.messages, statistics.bytes), (0, 0, 0));
     assert!(statistics.published_total > 0, "the publishers did meet a topic now and then");
+}
+
+/// A handle that takes as long to clone as its barrier is not passed twice: who goes through a topic's readers stands there.
+struct Held(Arc<(AtomicBool, Barrier)>);
+
+impl Clone for Held {
+    fn clone(&self) -> Self {
+        let (holds, barrier) = &*self.0;
+        if holds.load(Ordering::Relaxed) {
+            barrier.wait();
+            barrier.wait();
+        }
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn while_the_readers_of_one_topic_are_gone_through_everything_else_goes_on() {
+    let bus = Bus::<Note, Held>::new(Epoch::new(1), Limits::default());
+    let handle = || Held(Arc::new((AtomicBool::new(false), Barrier::new(2))));
+    let held = handle();
+    let _held = bus.subscribe(Held(Arc::clone(&held.0)), [TopicName::from("a")], Start::Now);
+    let mut other = bus.subscribe(handle(), [TopicName::from("b")], Start::Now);
+    let (holds, barrier) = &*held.0;
+    holds.store(true, Ordering::Relaxed);
+    thread::scope(|scope| {
+        let publisher = scope.spawn(|| bus.publish("a", Note::message(1), &mut Vec::new()));
+        barrier.wait();
+        // The message has its number, and somebody is still at the readers.
+        assert_eq!(bus.head(), Position::new(1));
+        assert_eq!(bus.publish("b", Note::message(2), &mut Vec::new()), Some(Position::new(2)));
+        let mut batch = Vec::new();
+        assert_eq!(other.take(10, &mut batch).lost, 0);
+        assert_eq!(batch.len(), 1);
+        let came = bus.subscribe(handle(), [TopicName::from("c")], Start::Now);
+        came.retire("c");
+        assert_eq!(bus.statistics().topics, 2);
+        barrier.wait();
+        assert_eq!(publisher.join().unwrap(), Some(Position::new(1)));
+    });
 }
