@@ -92,7 +92,7 @@ impl Audience {
 // One message, taken by a hundred readers; beside `to_nobody` it shows what a reader costs.
 #[library_benchmark]
 #[bench::to_a_hundred(args = (Audience::of(READERS)), config = at_most(25_800))]
-#[bench::to_nobody(args = (Audience::of(0)), config = at_most(235))]
+#[bench::to_nobody(args = (Audience::of(0)), config = at_most(490))]
 fn publish(mut audience: Audience) -> Audience {
     audience.hears();
     black_box(audience)

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::age::Ages;
 use crate::directory::Directory;
 use crate::lock::lock;
-use crate::log::Log;
+use crate::log::{Account, Arrival, Log, NoRoom};
 use crate::message::{Message, Payload};
 use crate::readers::Readers;
 use crate::topic::{Life, Topic, TopicName, TopicState};
@@ -144,21 +144,31 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
         }
     }
 
-    fn put(&self, topic: &str, payload: P, then: impl FnOnce(&Readers<S>)) -> Option<Position> {
-        let topic = self.shared.directory.find(topic)?;
+    fn put(&self, topic: &str, mut payload: P, then: impl FnOnce(&Readers<S>)) -> Option<Position> {
+        let Shared { log, directory, limits, .. } = &*self.shared;
+        let topic = directory.find(topic)?;
         let cost = Message::cost_of(&payload);
-        self.shared.reserve(cost);
-        let mut state = lock(&topic.state);
-        if state.life == Life::Collected {
-            self.shared.log.release(cost);
-            return None;
+        let mut trims = 0;
+        loop {
+            let mut state = lock(&topic.state);
+            if state.life == Life::Collected {
+                return None;
+            }
+            let TopicState { store, readers, .. } = &mut *state;
+            let evicted = store.make_room(cost, limits);
+            let limit = if trims < TRIMS { limits.total_bytes } else { usize::MAX };
+            match log.append(&topic, store, Arrival { payload, cost, evicted }, limit) {
+                Ok(position) => {
+                    // The log is free again: other topics go on while this one's readers are gone through.
+                    then(readers);
+                    return Some(position);
+                }
+                Err(NoRoom(returned)) => payload = returned,
+            }
+            drop(state);
+            self.shared.trim(cost);
+            trims += 1;
         }
-        let TopicState { store, readers, .. } = &mut *state;
-        self.shared.log.evicted(store.make_room(cost, &self.shared.limits));
-        let position = self.shared.log.append(&topic, store, payload, cost);
-        // The log is free again: other topics go on while this one's readers are gone through.
-        then(readers);
-        Some(position)
     }
 
     /// Where a reader begins that brought this cursor text, if any.
@@ -232,14 +242,14 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
     pub fn statistics(&self) -> Statistics {
         let Shared { log, directory, subscriptions, .. } = &*self.shared;
         // In this order: what has left was published before.
-        let evicted_total = log.evicted_total();
+        let Account { bytes, evicted: evicted_total, .. } = log.account();
         let published_total = log.head().get();
         Statistics {
             topics: directory.len(),
             idle_topics: directory.idle_len(),
             subscriptions: subscriptions.load(Ordering::Relaxed),
             messages: published_total.saturating_sub(evicted_total),
-            bytes: log.bytes(),
+            bytes,
             published_total,
             evicted_total,
             lost_total: log.lost_total(),
@@ -253,19 +263,8 @@ impl<P, S> Shared<P, S> {
         self.log.evicted(self.directory.forget_beyond(self.limits.idle_topics).evicted);
     }
 
-    /// Claims room for a message, and makes it first if there is none. The caller holds no lock.
-    fn reserve(&self, cost: usize) {
-        for _ in 0..TRIMS {
-            if self.log.try_reserve(cost, self.limits.total_bytes).is_ok() {
-                return;
-            }
-            self.trim(cost);
-        }
-        self.log.reserve(cost);
-    }
-
     /// Lets the oldest messages of all topics go, a quarter of the log's numbers at a time, until the message fits.
-    /// An eighth of the room is freed at least: going through all topics must not happen for every message.
+    /// The caller holds no lock. An eighth of the room is freed at least: going through all topics must not happen for every message.
     fn trim(&self, cost: usize) {
         let _one_at_a_time = lock(&self.trimming);
         let limit = self.limits.total_bytes;
@@ -273,7 +272,7 @@ impl<P, S> Shared<P, S> {
         let head = self.log.head().get();
         let topics = self.directory.all();
         let mut oldest = self.evict_through(&topics, Position::ZERO);
-        while self.log.bytes() > target
+        while self.log.account().bytes > target
             && let Some(first) = oldest
             && first.get() <= head
         {

@@ -1,11 +1,13 @@
 //! The one log: it numbers messages, and it keeps the account of what all topics keep together.
 //!
+//! All publishers meet here and nowhere else, so what they do here is short: no memory is asked for and nothing is dropped.
+//!
 //! Invariant: once the head is `w`, every message up to `w` lies in the store of its topic (or has left it again). A
 //! reader that reads the head first and the topics afterwards can therefore miss nothing up to `w`. It holds because
 //! numbering and storing is one critical section, and because the head moves at its end.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::Position;
 use crate::lock::lock;
@@ -16,14 +18,36 @@ use crate::topic::Topic;
 
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The last number given. Lock order: a topic's state, then this.
-    numbers: Mutex<Position>,
+    /// The one thing that all publishers wait for, and each of them once. Lock order: a topic's state, then this.
+    account: Mutex<Account>,
     head: AtomicU64,
     pub(crate) marks: Marks,
-    bytes: AtomicUsize,
-    evicted: AtomicU64,
     lost: AtomicU64,
 }
+
+/// What all topics have together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Account {
+    /// The last number given.
+    last: Position,
+    /// What the messages kept cost.
+    pub(crate) bytes: usize,
+    /// Messages that ever left a store.
+    pub(crate) evicted: u64,
+}
+
+/// A message that is to get a number.
+#[derive(Debug)]
+pub(crate) struct Arrival<P> {
+    pub(crate) payload: P,
+    pub(crate) cost: usize,
+    /// What has left its topic's store for it.
+    pub(crate) evicted: Evicted,
+}
+
+/// The log is full; the payload comes back.
+#[derive(Debug)]
+pub(crate) struct NoRoom<P>(pub(crate) P);
 
 impl Log {
     /// Everything up to here can be read.
@@ -31,48 +55,37 @@ impl Log {
         Position::new(self.head.load(Ordering::Acquire))
     }
 
-    /// Gives `payload` the next number and puts it into `store`, which is `topic`'s.
+    /// Gives a message the next number and puts it into `store`, which is `topic`'s and has room for it.
+    ///
+    /// # Errors
+    /// If all messages together would then cost more than `limit`. Alone, a message may cost what it likes.
     pub(crate) fn append<P, S>(
         &self,
         topic: &Topic<P, S>,
         store: &mut Store<P>,
-        payload: P,
-        cost: usize,
-    ) -> Position {
-        let mut last = lock(&self.numbers);
-        let position = last.next();
-        *last = position;
+        Arrival { payload, cost, evicted }: Arrival<P>,
+        limit: usize,
+    ) -> Result<Position, NoRoom<P>> {
+        let mut account = lock(&self.account);
+        account.give_back(evicted);
+        let bytes = account.bytes.saturating_add(cost);
+        if bytes > limit && account.bytes != 0 {
+            return Err(NoRoom(payload));
+        }
+        account.bytes = bytes;
+        account.last = account.last.next();
+        let position = account.last;
         store.push(Message { position, cost, payload });
         topic.set_last(position);
         self.marks.raise(topic.mark, position);
         self.head.store(position.get(), Ordering::Release);
-        position
-    }
-
-    /// Claims room for a message, if all messages together stay within `limit` or this is the only one.
-    pub(crate) fn try_reserve(&self, cost: usize, limit: usize) -> Result<(), NoRoom> {
-        let claim = |bytes: usize| {
-            let sum = bytes.saturating_add(cost);
-            (bytes == 0 || sum <= limit).then_some(sum)
-        };
-        self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, claim).map(|_| ()).map_err(|_| NoRoom)
-    }
-
-    /// Claims room although there is none.
-    pub(crate) fn reserve(&self, cost: usize) {
-        self.bytes.fetch_add(cost, Ordering::Relaxed);
-    }
-
-    /// Gives room back that was claimed for a message which then was not kept.
-    pub(crate) fn release(&self, cost: usize) {
-        self.bytes.fetch_sub(cost, Ordering::Relaxed);
+        Ok(position)
     }
 
     /// Gives the room back that messages had which left their store.
     pub(crate) fn evicted(&self, evicted: Evicted) {
         if evicted != Evicted::default() {
-            self.release(evicted.bytes);
-            self.evicted.fetch_add(evicted.messages, Ordering::Relaxed);
+            lock(&self.account).give_back(evicted);
         }
     }
 
@@ -83,13 +96,9 @@ impl Log {
         }
     }
 
-    /// What the messages kept cost, together.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn evicted_total(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+    /// At this moment.
+    pub(crate) fn account(&self) -> Account {
+        *lock(&self.account)
     }
 
     pub(crate) fn lost_total(&self) -> u64 {
@@ -97,9 +106,12 @@ impl Log {
     }
 }
 
-/// The log is full.
-#[derive(Debug)]
-pub(crate) struct NoRoom;
+impl Account {
+    const fn give_back(&mut self, evicted: Evicted) {
+        self.bytes -= evicted.bytes;
+        self.evicted += evicted.messages;
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -107,14 +119,22 @@ mod tests {
     use crate::marks::Mark;
     use crate::topic::TopicName;
 
+    fn arrival(cost: usize) -> Arrival<()> {
+        Arrival { payload: (), cost, evicted: Evicted::default() }
+    }
+
+    fn topic(name: &str) -> Topic<(), ()> {
+        Topic::new(TopicName::from(name), Mark::of_turn(0), Position::ZERO)
+    }
+
     #[test]
     fn numbers_are_dense_over_all_topics() {
         let log = Log::default();
-        let topics = ["a", "b"]
-            .map(|name| Topic::<_, ()>::new(TopicName::from(name), Mark::of_turn(0), Position::ZERO));
+        let topics = ["a", "b"].map(topic);
         for number in 1..=4 {
             let topic = &topics[number % 2];
-            let position = log.append(topic, &mut lock(&topic.state).store, (), 0);
+            let store = &mut lock(&topic.state).store;
+            let position = log.append(topic, store, arrival(1), usize::MAX).unwrap();
             assert_eq!(position.get(), number as u64);
             assert_eq!((log.head(), topic.last()), (position, position));
         }
@@ -122,13 +142,31 @@ mod tests {
     }
 
     #[test]
-    fn room_is_claimed_up_to_the_limit_and_no_further() {
+    fn there_is_room_up_to_the_limit_and_no_further() {
         let log = Log::default();
-        assert!(log.try_reserve(60, 100).is_ok());
-        assert!(log.try_reserve(41, 100).is_err());
-        assert!(log.try_reserve(40, 100).is_ok());
+        let topic = topic("a");
+        let store = &mut lock(&topic.state).store;
+        let mut append = |arrival| log.append(&topic, store, arrival, 100).map(Position::get).ok();
+        assert_eq!(append(arrival(60)), Some(1));
+        assert_eq!(append(arrival(41)), None);
+        assert_eq!(log.account().bytes, 60, "what found no room costs nothing, and has no number");
+        assert_eq!(append(arrival(40)), Some(2));
+        let evicted = Evicted { messages: 1, bytes: 60 };
+        assert_eq!(append(Arrival { evicted, ..arrival(60) }), Some(3), "in the place of another");
         log.evicted(Evicted { messages: 2, bytes: 100 });
-        assert!(log.try_reserve(1000, 100).is_ok(), "alone, a message may be as large as it likes");
-        assert_eq!((log.bytes(), log.evicted_total()), (1000, 2));
+        assert_eq!(append(arrival(1000)), Some(4), "alone, a message may be as large as it likes");
+        let Account { bytes, evicted, .. } = log.account();
+        assert_eq!((bytes, evicted), (1000, 3));
+    }
+
+    #[test]
+    fn what_left_for_a_message_that_found_no_room_is_given_back_all_the_same() {
+        let log = Log::default();
+        let topic = topic("a");
+        let store = &mut lock(&topic.state).store;
+        log.append(&topic, store, arrival(100), 100).unwrap();
+        let evicted = Evicted { messages: 1, bytes: 10 };
+        log.append(&topic, store, Arrival { evicted, ..arrival(11) }, 100).unwrap_err();
+        assert_eq!((log.account().bytes, log.account().evicted), (90, 1));
     }
 }

@@ -42,7 +42,7 @@ impl<P> Store<P> {
         Self { kept: VecDeque::new(), first: 0, bytes: 0, evicted_through: Position::ZERO }
     }
 
-    /// Lets the oldest messages go until one more of this cost fits.
+    /// Lets the oldest messages go until one more of this cost fits, and has the memory for it ready.
     pub(crate) fn make_room(&mut self, cost: usize, limits: &Limits) -> Evicted {
         let most = limits.topic_messages.max(Limits::FEWEST_MESSAGES);
         let mut evicted = Evicted::default();
@@ -50,15 +50,18 @@ impl<P> Store<P> {
             let Some(oldest) = self.kept.pop_front() else { break };
             evicted.add(self.left(&oldest));
         }
-        evicted
-    }
-
-    pub(crate) fn push(&mut self, message: Message<P>) {
-        self.bytes += message.cost;
         if self.kept.capacity() == 0 {
             // Most topics are one connection's own and seldom hold more than one.
             self.kept.reserve_exact(1);
+        } else {
+            self.kept.reserve(1);
         }
+        evicted
+    }
+
+    /// Keeps a message for which there is [room](Self::make_room).
+    pub(crate) fn push(&mut self, message: Message<P>) {
+        self.bytes += message.cost;
         self.kept.push_back(message);
     }
 
