@@ -30,9 +30,7 @@ const SHARDS: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Directory<P, S> {
-    names: Box<[Shard<P, S>]>,
-    /// Clients choose names of groups, so they must not know where these end up.
-    hasher: RandomState,
+    names: Names<P, S>,
     idle: Mutex<IdleQueue<P, S>>,
     /// The highest number that any topic had which was forgotten while somebody might ask for it.
     forgotten_through: AtomicU64,
@@ -44,12 +42,21 @@ pub(crate) struct Directory<P, S> {
     turns: AtomicU16,
 }
 
-/// On a cache line of its own, since others are locked by other threads.
+/// Where each topic is. It lies on a cache line of its own: all who publish look at it, and its neighbours change whenever somebody comes or goes.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Shard<P, S>(RwLock<Names<P, S>>);
+struct Names<P, S> {
+    shards: Box<[Shard<P, S>]>,
+    /// Clients choose names of groups, so they must not know where these end up.
+    hasher: RandomState,
+}
 
-type Names<P, S> = HashTable<Listed<P, S>>;
+/// On a cache line of its own as well, since others are locked by other threads.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Shard<P, S>(RwLock<Table<P, S>>);
+
+type Table<P, S> = HashTable<Listed<P, S>>;
 
 #[derive(Debug)]
 struct Listed<P, S> {
@@ -87,8 +94,10 @@ pub(crate) struct Membership<P, S> {
 impl<P, S> Directory<P, S> {
     pub(crate) fn new() -> Self {
         Self {
-            names: (0..SHARDS).map(|_| Shard(RwLock::new(HashTable::new()))).collect(),
-            hasher: RandomState::new(),
+            names: Names {
+                shards: (0..SHARDS).map(|_| Shard(RwLock::new(HashTable::new()))).collect(),
+                hasher: RandomState::new(),
+            },
             idle: Mutex::new(IdleQueue { next_turn: 0, topics: BTreeMap::new() }),
             forgotten_through: AtomicU64::new(0),
             retired_through: AtomicU64::new(0),
@@ -98,31 +107,31 @@ impl<P, S> Directory<P, S> {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Topic<P, S>>> {
-        let hash = self.hasher.hash_one(name);
+        let hash = self.names.hasher.hash_one(name);
         read(self.shard(hash))
             .find(hash, |listed| listed.is(hash, name))
             .map(|listed| Arc::clone(&listed.topic))
     }
 
     /// Where a name of this hash is listed.
-    fn shard(&self, hash: u64) -> &RwLock<Names<P, S>> {
+    fn shard(&self, hash: u64) -> &RwLock<Table<P, S>> {
         // Not the bits by which a table finds its places.
         let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
         #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
-        &self.names[index].0
+        &self.names.shards[index].0
     }
 
     /// All topics there are now. Takes one shard at a time.
     pub(crate) fn all(&self) -> Vec<Arc<Topic<P, S>>> {
         let mut all = Vec::with_capacity(self.len());
-        for Shard(names) in &self.names {
+        for Shard(names) in &self.names.shards {
             all.extend(read(names).iter().map(|listed| Arc::clone(&listed.topic)));
         }
         all
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.names.iter().map(|Shard(names)| read(names).len()).sum()
+        self.names.shards.iter().map(|Shard(names)| read(names).len()).sum()
     }
 
     pub(crate) fn idle_len(&self) -> usize {
@@ -131,7 +140,7 @@ impl<P, S> Directory<P, S> {
 
     /// Makes `reader` a reader of the topic, from the first message after `place` on.
     pub(crate) fn join(&self, name: &TopicName, reader: S, place: Position) -> Membership<P, S> {
-        let hash = self.hasher.hash_one(name.as_str());
+        let hash = self.names.hasher.hash_one(name.as_str());
         let is_it = |listed: &Listed<P, S>| listed.is(hash, name.as_str());
         let shard = self.shard(hash);
         if let Some(listed) = read(shard).find(hash, is_it) {
@@ -197,7 +206,7 @@ impl<P, S> Directory<P, S> {
     ///
     /// Nobody asks for it soon, so the readers of other topics need not be told that something may be missing.
     pub(crate) fn retire(&self, topic: &Topic<P, S>, key: ReaderKey) -> Evicted {
-        let hash = self.hasher.hash_one(topic.name.as_str());
+        let hash = self.names.hasher.hash_one(topic.name.as_str());
         let names = write(self.shard(hash));
         let mut state = lock(&topic.state);
         let reader = state.readers.remove(key);
@@ -238,7 +247,7 @@ impl<P, S> Directory<P, S> {
 
     /// Takes the topic out, unless somebody has joined it since it was found idle in this turn.
     fn forget(&self, topic: &Topic<P, S>, turn: u64) -> Forgotten {
-        let hash = self.hasher.hash_one(topic.name.as_str());
+        let hash = self.names.hasher.hash_one(topic.name.as_str());
         let names = write(self.shard(hash));
         let mut state = lock(&topic.state);
         if state.life != (Life::Idle { turn }) {
@@ -257,7 +266,7 @@ impl<P, S> Listed<P, S> {
 
 /// Takes a topic out of its shard that nobody reads.
 fn take_out<P, S>(
-    (mut names, hash): (RwLockWriteGuard<'_, Names<P, S>>, u64),
+    (mut names, hash): (RwLockWriteGuard<'_, Table<P, S>>, u64),
     topic: &Topic<P, S>,
     state: &mut TopicState<P, S>,
 ) -> Evicted {
@@ -325,7 +334,7 @@ mod tests {
         let directory = Directory::<(), ()>::new();
         let names: Vec<_> = (0..6400).map(|number| TopicName::from(format!("c-{number}"))).collect();
         let joined: Vec<_> = names.iter().map(|name| directory.join(name, (), Position::ZERO)).collect();
-        let sizes = directory.names.iter().map(|Shard(names)| read(names).len());
+        let sizes = directory.names.shards.iter().map(|Shard(names)| read(names).len());
         assert!(sizes.clone().all(|size| (40..200).contains(&size)), "{:?}", sizes.collect::<Vec<_>>());
         for (name, joined) in names.iter().zip(&joined) {
             let found = directory.find(name.as_str()).unwrap();
@@ -341,9 +350,9 @@ mod tests {
     #[test]
     fn who_looks_for_a_name_does_not_wait_for_those_that_come_and_go_elsewhere() {
         let directory = Directory::<(), ()>::new();
-        let held = directory.hasher.hash_one(NAME);
+        let held = directory.names.hasher.hash_one(NAME);
         let elsewhere = |name: &TopicName| {
-            !ptr::eq(directory.shard(held), directory.shard(directory.hasher.hash_one(name.as_str())))
+            !ptr::eq(directory.shard(held), directory.shard(directory.names.hasher.hash_one(name.as_str())))
         };
         let other = (0..).map(|number| TopicName::from(format!("{number}"))).find(elsewhere).unwrap();
         let _held = write(directory.shard(held));

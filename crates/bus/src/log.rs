@@ -16,7 +16,9 @@ use crate::message::Message;
 use crate::store::{Evicted, Store};
 use crate::topic::Topic;
 
+/// On cache lines of its own.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub(crate) struct Log {
     /// The one thing that all publishers wait for, and each of them once. Lock order: a topic's state, then this.
     account: Mutex<Account>,
