@@ -19,8 +19,13 @@ const SHARDS: usize = 64;
 /// All records of one server.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    shards: Vec<Mutex<Records>>,
+    shards: Vec<Shard>,
 }
+
+/// On a cache line of its own, since others are locked by other threads.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Shard(Mutex<Records>);
 
 type Records = HashMap<ConnectionId, Known, IdHash>;
 
@@ -51,7 +56,7 @@ impl Hasher for IdHasher {
 
 impl Default for Registry {
     fn default() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { shards: (0..SHARDS).map(|_| Shard::default()).collect() }
     }
 }
 
@@ -96,7 +101,7 @@ impl Registry {
     }
 
     fn collect<T>(&self, look: impl Fn((&ConnectionId, &Known)) -> Option<T>) -> Vec<T> {
-        let lock = |shard: &Mutex<Records>| -> Vec<_> {
+        let lock = |Shard(shard): &Shard| -> Vec<_> {
             shard.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(&look).collect()
         };
         self.shards.iter().flat_map(lock).collect()
@@ -111,7 +116,7 @@ impl Registry {
         // Not the bits by which a table finds its places.
         let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
         #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
-        let mut records = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = self.shards[index].0.lock().unwrap_or_else(PoisonError::into_inner);
         work(&mut records)
     }
 }
