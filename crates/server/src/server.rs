@@ -18,7 +18,10 @@ use heliostat_proto::{
     id::ConnectionId,
     name::UserId,
 };
-use tokio::runtime::{EnterGuard, Handle};
+use tokio::{
+    runtime::{EnterGuard, Handle},
+    task,
+};
 
 use crate::{
     ahead,
@@ -385,13 +388,14 @@ impl Core {
 
     fn notify<'a>(&self, mut woken: Vec<Arc<Link>>, topics: impl Iterator<Item = &'a String>) {
         topics.for_each(|topic| self.bus.readers(topic, &mut woken));
-        let runtime = Handle::try_current().ok();
+        // Whoever runs in a task is in a runtime. To ask for that itself is to write to a count which all threads share.
+        let has_runtime = task::try_id().is_some() || Handle::try_current().is_ok();
         // Who answers a poll lets go of it, and what comes of that may be a callback.
-        let _runtime = if runtime.is_none() { self.enter() } else { None };
-        if let Some(runtime) = runtime.filter(|_| woken.len() > WRITES_IN_LINE) {
+        let _runtime = if has_runtime { None } else { self.enter() };
+        if has_runtime && woken.len() > WRITES_IN_LINE {
             for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
                 let portion = portion.to_vec();
-                runtime.spawn(async move { notify_all(&portion) });
+                tokio::spawn(async move { notify_all(&portion) });
             }
         }
         notify_all(&woken);
