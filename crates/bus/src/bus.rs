@@ -1,7 +1,7 @@
 //! The bus: publish, subscribe, collect.
 //!
-//! Lock order, everywhere: the trimming lock, the directory's names, a topic's state, the log's numbers (or the idle
-//! queue). Going through a topic's readers happens under that topic's lock alone, so topics do not wait for each
+//! Lock order, everywhere: the trimming lock, a shard of the directory's names, a topic's state, the log's account (or the
+//! idle queue). Going through a topic's readers happens under that topic's lock alone, so topics do not wait for each
 //! other's readers.
 
 use std::fmt;
@@ -264,7 +264,8 @@ impl<P, S> Shared<P, S> {
     }
 
     /// Lets the oldest messages of all topics go, a quarter of the log's numbers at a time, until the message fits.
-    /// The caller holds no lock. An eighth of the room is freed at least: going through all topics must not happen for every message.
+    /// An eighth of the room is freed at least: going through all topics must not happen for every message. The caller
+    /// holds no lock.
     fn trim(&self, cost: usize) {
         let _one_at_a_time = lock(&self.trimming);
         let limit = self.limits.total_bytes;

@@ -42,7 +42,8 @@ pub(crate) struct Directory<P, S> {
     turns: AtomicU16,
 }
 
-/// Where each topic is. It lies on a cache line of its own: all who publish look at it, and its neighbours change whenever somebody comes or goes.
+/// Where each topic is. It lies on a cache line of its own: all who publish look at it, and its neighbours change
+/// whenever somebody comes or goes.
 #[derive(Debug)]
 #[repr(align(64))]
 struct Names<P, S> {

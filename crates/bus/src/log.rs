@@ -1,6 +1,7 @@
 //! The one log: it numbers messages, and it keeps the account of what all topics keep together.
 //!
-//! All publishers meet here and nowhere else, so what they do here is short: no memory is asked for and nothing is dropped.
+//! Publishers of different topics meet here and nowhere else, so what they do here is short: no memory is asked for and
+//! nothing is dropped.
 //!
 //! Invariant: once the head is `w`, every message up to `w` lies in the store of its topic (or has left it again). A
 //! reader that reads the head first and the topics afterwards can therefore miss nothing up to `w`. It holds because
