@@ -46,7 +46,7 @@ fn main() {
                 "| {} | {threads} | {} ns | {:.2} | {:.1} million/s | {:.2} | {:.2} |",
                 work.name(),
                 found.ours.processor.as_nanos(),
-                ratio(found.ours.processor, found.bare.processor),
+                found.ratio(),
                 found.ours.together / 1e6,
                 found.ours.together / alone.ours.together,
                 found.bare.together / alone.bare.together,
@@ -91,7 +91,7 @@ impl Work {
 }
 
 /// What one side found.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Cost {
     /// Per message.
     processor: Duration,
@@ -99,7 +99,8 @@ struct Cost {
     together: f64,
 }
 
-#[derive(Clone, Copy)]
+/// What both sides found in one turn.
+#[derive(Clone, Copy, Default)]
 struct Found {
     ours: Cost,
     bare: Cost,
@@ -146,19 +147,18 @@ impl BareLog {
     }
 }
 
+/// The turn in the middle, by what a message costs beside the bare one.
 fn turns(work: Work, threads: usize) -> Found {
-    let mut both: Vec<Found> =
-        (0..TURNS).map(|_| Found { ours: ours(work, threads), bare: bare(work, threads) }).collect();
-    let mut middle = |key: fn(&Found) -> f64| {
-        both.sort_by(|one, other| key(one).total_cmp(&key(other)));
-        both.get(TURNS / 2).copied()
-    };
-    let by_ratio = middle(|found| ratio(found.ours.processor, found.bare.processor));
-    by_ratio.unwrap_or(Found { ours: Cost::NONE, bare: Cost::NONE })
+    let turn = |_| Found { ours: ours(work, threads), bare: bare(work, threads) };
+    let mut turns: Vec<Found> = (0..TURNS).map(turn).collect();
+    turns.sort_by(|one, other| one.ratio().total_cmp(&other.ratio()));
+    turns.get(TURNS / 2).copied().unwrap_or_default()
 }
 
-impl Cost {
-    const NONE: Self = Self { processor: Duration::ZERO, together: 0.0 };
+impl Found {
+    fn ratio(&self) -> f64 {
+        self.ours.processor.as_secs_f64() / self.bare.processor.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
 }
 
 fn ours(work: Work, threads: usize) -> Cost {
@@ -301,8 +301,4 @@ fn processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
     seconds + Duration::from_nanos(time.tv_nsec.unsigned_abs())
-}
-
-fn ratio(one: Duration, other: Duration) -> f64 {
-    one.as_secs_f64() / other.as_secs_f64().max(f64::MIN_POSITIVE)
 }
