@@ -108,23 +108,13 @@ impl<P, S> Directory<P, S> {
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Topic<P, S>>> {
-        let hash = self.names.hasher.hash_one(name);
-        read(self.shard(hash))
-            .find(hash, |listed| listed.is(hash, name))
-            .map(|listed| Arc::clone(&listed.topic))
-    }
-
-    /// Where a name of this hash is listed.
-    fn shard(&self, hash: u64) -> &RwLock<Table<P, S>> {
-        // Not the bits by which a table finds its places.
-        let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
-        #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
-        &self.names.shards[index].0
+        let (shard, hash) = self.names.shard(name);
+        read(shard).find(hash, |listed| listed.is(hash, name)).map(|listed| Arc::clone(&listed.topic))
     }
 
     /// All topics there are now. Takes one shard at a time.
     pub(crate) fn all(&self) -> Vec<Arc<Topic<P, S>>> {
-        let mut all = Vec::with_capacity(self.len());
+        let mut all = Vec::new();
         for Shard(names) in &self.names.shards {
             all.extend(read(names).iter().map(|listed| Arc::clone(&listed.topic)));
         }
@@ -141,9 +131,8 @@ impl<P, S> Directory<P, S> {
 
     /// Makes `reader` a reader of the topic, from the first message after `place` on.
     pub(crate) fn join(&self, name: &TopicName, reader: S, place: Position) -> Membership<P, S> {
-        let hash = self.names.hasher.hash_one(name.as_str());
+        let (shard, hash) = self.names.shard(name.as_str());
         let is_it = |listed: &Listed<P, S>| listed.is(hash, name.as_str());
-        let shard = self.shard(hash);
         if let Some(listed) = read(shard).find(hash, is_it) {
             return self.enter(&listed.topic, reader, place);
         }
@@ -207,8 +196,8 @@ impl<P, S> Directory<P, S> {
     ///
     /// Nobody asks for it soon, so the readers of other topics need not be told that something may be missing.
     pub(crate) fn retire(&self, topic: &Topic<P, S>, key: ReaderKey) -> Evicted {
-        let hash = self.names.hasher.hash_one(topic.name.as_str());
-        let names = write(self.shard(hash));
+        let (shard, hash) = self.names.shard(topic.name.as_str());
+        let names = write(shard);
         let mut state = lock(&topic.state);
         let reader = state.readers.remove(key);
         let mut evicted = Evicted::default();
@@ -248,14 +237,25 @@ impl<P, S> Directory<P, S> {
 
     /// Takes the topic out, unless somebody has joined it since it was found idle in this turn.
     fn forget(&self, topic: &Topic<P, S>, turn: u64) -> Forgotten {
-        let hash = self.names.hasher.hash_one(topic.name.as_str());
-        let names = write(self.shard(hash));
+        let (shard, hash) = self.names.shard(topic.name.as_str());
+        let names = write(shard);
         let mut state = lock(&topic.state);
         if state.life != (Life::Idle { turn }) {
             return Forgotten::default();
         }
         self.forgotten_through.fetch_max(topic.last().get(), Ordering::Relaxed);
         Forgotten { topics: 1, evicted: take_out((names, hash), topic, &mut state) }
+    }
+}
+
+impl<P, S> Names<P, S> {
+    /// Where a topic of this name is listed, and under which hash.
+    fn shard(&self, name: &str) -> (&RwLock<Table<P, S>>, u64) {
+        let hash = self.hasher.hash_one(name);
+        // Not the bits by which a table finds its places.
+        let index = usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default();
+        #[expect(clippy::indexing_slicing, reason = "index < SHARDS, and there are SHARDS shards")]
+        (&self.shards[index].0, hash)
     }
 }
 
@@ -351,12 +351,10 @@ mod tests {
     #[test]
     fn who_looks_for_a_name_does_not_wait_for_those_that_come_and_go_elsewhere() {
         let directory = Directory::<(), ()>::new();
-        let held = directory.names.hasher.hash_one(NAME);
-        let elsewhere = |name: &TopicName| {
-            !ptr::eq(directory.shard(held), directory.shard(directory.names.hasher.hash_one(name.as_str())))
-        };
+        let (held, _) = directory.names.shard(NAME);
+        let elsewhere = |name: &TopicName| !ptr::eq(held, directory.names.shard(name.as_str()).0);
         let other = (0..).map(|number| TopicName::from(format!("{number}"))).find(elsewhere).unwrap();
-        let _held = write(directory.shard(held));
+        let _held = write(held);
         let joined = directory.join(&other, (), Position::ZERO);
         assert!(directory.find(other.as_str()).is_some());
         let _ = directory.retire(&joined.topic, joined.key);
