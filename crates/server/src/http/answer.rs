@@ -1,154 +1,160 @@
-//! The responses that are not transport connections: whole bodies, right headers, one reason each.
+//! The answers that endpoints give: whole bodies, right headers, one reason each.
+//!
+//! Nearly all of them say one of a few things of themselves, so they say *which*, and become a library's response only where a library
+//! asks for it: our own host writes those lines as they stand here.
 
-use std::{cell::RefCell, sync::LazyLock};
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use heliostat_proto::frame::jsonp::{self, Callback};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::transport::response_body::ResponseBody;
 
 /// What every endpoint gives back.
-pub(crate) type Answer = Response<ResponseBody>;
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: AnswerHeaders,
+    pub(super) body: ResponseBody,
+}
 
-pub(crate) const JSON: &str = "application/json; charset=UTF-8";
-pub(crate) const JAVASCRIPT: &str = "application/javascript; charset=UTF-8";
-/// Of an answer without any.
-const PLAIN_TEXT: &str = "text/plain";
-const TEXT: &str = "text/plain; charset=utf-8";
+/// What an answer says of itself.
+#[derive(Debug)]
+pub(super) enum AnswerHeaders {
+    /// What every answer of this content says.
+    Usual(Content),
+    /// What lets a WebSocket begin, and this, which proves that it is meant for its request (RFC 6455, 4.2.2).
+    Socket(Box<HeaderValue>),
+    Own(Box<HeaderMap>),
+}
 
-/// An answer that is given so often that its map is made once.
+/// What is in an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Usual {
+pub(crate) enum Content {
     Json,
+    JavaScript,
+    EventStream,
+    Html,
+    /// Words for whoever reads the client's log.
+    Text,
+    /// The empty answer to an abort, which official servers call this.
     PlainText,
-    /// The beginning of a WebSocket.
-    Socket,
+    /// Nothing.
+    Untyped,
 }
 
-const KINDS: usize = 3;
-
-/// The maps of the usual answers: a map is copied for less than it is filled, or changed.
-static MAPS: LazyLock<[(Usual, HeaderMap); KINDS]> = LazyLock::new(|| {
-    let [json, plain_text] = [JSON, PLAIN_TEXT].map(|content_type| {
-        let mut map = every_answer();
-        map.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        map
-    });
-    let mut socket = every_answer();
-    socket.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    socket.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    socket.insert(header::SEC_WEBSOCKET_ACCEPT, HeaderValue::from_static(NOT_ACCEPTED));
-    [(Usual::Json, json), (Usual::PlainText, plain_text), (Usual::Socket, socket)]
-});
-
-/// In the place of what accepts a WebSocket, which is another each time.
-pub(super) const NOT_ACCEPTED: &str = "";
-
-/// What every response says.
-fn every_answer() -> HeaderMap {
-    [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::CACHE_CONTROL, "no-cache, no-store, no-transform"),
-        (header::PRAGMA, "no-cache"),
-        (header::EXPIRES, "-1"),
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ]
-    .map(|(name, value)| (name, HeaderValue::from_static(value)))
-    .into_iter()
-    .collect()
-}
-
-/// So many maps of each kind wait to be used again, in each thread.
-const MOST_SPARE: usize = 8;
-
-thread_local! {
-    /// Maps that have come back unchanged from a host of ours: nearly every answer needs one, and to make one costs more than to say it.
-    static SPARE: RefCell<[Vec<HeaderMap>; KINDS]> = const { RefCell::new([const { Vec::new() }; KINDS]) };
-}
-
-impl Usual {
-    /// Which answer says just this, in this order.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
-        let same = MAPS.iter().find(|(_, map)| map.len() == headers.len() && map.iter().eq(headers))?;
-        Some(same.0)
-    }
-
-    /// The map of such an answer.
-    fn map(self) -> HeaderMap {
-        let spare = SPARE.with_borrow_mut(|spare| self.place(spare).pop());
-        spare.unwrap_or_else(|| {
-            let map = MAPS.iter().find(|(usual, _)| *usual == self);
-            map.map_or_else(every_answer, |(_, map)| map.clone())
-        })
-    }
-
-    /// Keeps a map that is [of](Self::of) this kind for the next answer.
-    pub(super) fn give_back(self, map: HeaderMap) {
-        SPARE.with_borrow_mut(|spare| {
-            let spare = self.place(spare);
-            if spare.len() < MOST_SPARE {
-                spare.push(map);
-            }
-        });
-    }
-
-    fn place(self, spare: &mut [Vec<HeaderMap>; KINDS]) -> &mut Vec<HeaderMap> {
-        let [json, plain_text, socket] = spare;
-        match self {
-            Self::Json => json,
-            Self::PlainText => plain_text,
-            Self::Socket => socket,
-        }
-    }
-}
-
-/// A response of SignalR's: never sniffed, never cached, never held back by a proxy (spec 2.9).
-pub(crate) fn answer(status: StatusCode, content_type: Option<&'static str>, body: ResponseBody) -> Answer {
-    let headers = match content_type {
-        Some(JSON) => Usual::Json.map(),
-        Some(PLAIN_TEXT) => Usual::PlainText.map(),
-        Some(other) => {
-            let mut headers = Usual::Json.map();
-            // Not inserted: a map that is full would grow first.
-            if let Some(place) = headers.get_mut(header::CONTENT_TYPE) {
-                *place = HeaderValue::from_static(other);
-            }
-            headers
-        }
-        None => {
-            let mut headers = Usual::Json.map();
-            headers.remove(header::CONTENT_TYPE);
-            headers
-        }
+/// What every response says: it is never sniffed, never cached, never held back by a proxy (spec 2.9).
+macro_rules! every_answer {
+    ($($own:literal),*) => {
+        concat!(
+            "x-content-type-options: nosniff\r\n",
+            "cache-control: no-cache, no-store, no-transform\r\n",
+            "pragma: no-cache\r\n",
+            "expires: -1\r\n",
+            "x-accel-buffering: no\r\n",
+            $($own, "\r\n"),*
+        )
     };
-    respond(status, headers, body)
 }
 
-/// The answer that lets a WebSocket begin, which `accept` proves to be meant for its request (RFC 6455, 4.2.2).
-pub(super) fn switch(accept: HeaderValue, body: ResponseBody) -> Answer {
-    let mut headers = Usual::Socket.map();
-    if let Some(place) = headers.get_mut(header::SEC_WEBSOCKET_ACCEPT) {
-        *place = accept;
+/// What the beginning of a WebSocket says, but for what accepts it.
+pub(super) const SOCKET_LINES: &str = every_answer!("upgrade: websocket", "connection: Upgrade");
+/// What accepts it.
+pub(super) const ACCEPT: &str = "sec-websocket-accept";
+
+impl Content {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 7] = [
+        Self::Json,
+        Self::JavaScript,
+        Self::EventStream,
+        Self::Html,
+        Self::Text,
+        Self::PlainText,
+        Self::Untyped,
+    ];
+
+    /// All header lines of such an answer.
+    pub(super) const fn lines(self) -> &'static str {
+        match self {
+            Self::Json => every_answer!("content-type: application/json; charset=UTF-8"),
+            Self::JavaScript => every_answer!("content-type: application/javascript; charset=UTF-8"),
+            Self::EventStream => every_answer!("content-type: text/event-stream"),
+            Self::Html => every_answer!("content-type: text/html; charset=UTF-8"),
+            Self::Text => every_answer!("content-type: text/plain; charset=utf-8"),
+            Self::PlainText => every_answer!("content-type: text/plain"),
+            Self::Untyped => every_answer!(),
+        }
     }
-    respond(StatusCode::SWITCHING_PROTOCOLS, headers, body)
 }
 
-fn respond(status: StatusCode, headers: HeaderMap, body: ResponseBody) -> Answer {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response
+impl AnswerHeaders {
+    /// For a library.
+    fn into_map(self) -> HeaderMap {
+        /// Of the answers that libraries carry most: a map is copied for less than it is made.
+        static JSON: LazyLock<HeaderMap> = LazyLock::new(|| map_of(Content::Json.lines()));
+        match self {
+            Self::Usual(Content::Json) => JSON.clone(),
+            Self::Usual(content) => map_of(content.lines()),
+            Self::Socket(accept) => {
+                let mut map = map_of(SOCKET_LINES);
+                map.insert(ACCEPT, *accept);
+                map
+            }
+            Self::Own(map) => *map,
+        }
+    }
+}
+
+fn map_of(lines: &'static str) -> HeaderMap {
+    let pairs = lines.lines().filter_map(|line| line.split_once(": "));
+    pairs.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+}
+
+impl Answer {
+    /// Lets it say more than what is usual, or less.
+    pub(super) fn saying(self, change: impl FnOnce(&mut HeaderMap)) -> Self {
+        let mut map = self.headers.into_map();
+        change(&mut map);
+        Self { headers: AnswerHeaders::Own(Box::new(map)), ..self }
+    }
+}
+
+impl From<Answer> for Response<ResponseBody> {
+    fn from(answer: Answer) -> Self {
+        let mut response = Self::new(answer.body);
+        *response.status_mut() = answer.status;
+        *response.headers_mut() = answer.headers.into_map();
+        response
+    }
+}
+
+/// A response of SignalR's.
+pub(crate) const fn answer(status: StatusCode, content: Content, body: ResponseBody) -> Answer {
+    Answer { status, headers: AnswerHeaders::Usual(content), body }
+}
+
+/// The answer that lets a WebSocket begin.
+pub(super) fn switch(accept: HeaderValue, body: ResponseBody) -> Answer {
+    let headers = AnswerHeaders::Socket(Box::new(accept));
+    Answer { status: StatusCode::SWITCHING_PROTOCOLS, headers, body }
+}
+
+/// An answer that says nothing of itself: it is not ours to say.
+#[cold]
+pub(super) fn silent(status: StatusCode) -> Answer {
+    Answer { status, headers: AnswerHeaders::Own(Box::default()), body: ResponseBody::empty() }
 }
 
 /// JSON, or the call of the client's function with it.
 pub(crate) fn json(body: &[u8], callback: Option<&Callback>) -> Answer {
     match callback {
-        None => answer(StatusCode::OK, Some(JSON), ResponseBody::whole(Bytes::copy_from_slice(body))),
+        None => answer(StatusCode::OK, Content::Json, ResponseBody::whole(Bytes::copy_from_slice(body))),
         Some(callback) => {
             let mut out = Vec::with_capacity(body.len() + 32);
             jsonp::wrap(&mut out, callback, body);
-            answer(StatusCode::OK, Some(JAVASCRIPT), ResponseBody::whole(out))
+            answer(StatusCode::OK, Content::JavaScript, ResponseBody::whole(out))
         }
     }
 }
@@ -156,44 +162,44 @@ pub(crate) fn json(body: &[u8], callback: Option<&Callback>) -> Answer {
 /// A refusal that says why, in words for whoever reads the client's log. Rare, so whatever makes one lies out of the way of what goes on.
 #[cold]
 pub(crate) fn refusal(status: StatusCode, why: impl Into<String>) -> Answer {
-    answer(status, Some(TEXT), ResponseBody::whole(why.into().into_bytes()))
+    answer(status, Content::Text, ResponseBody::whole(why.into().into_bytes()))
 }
 
 /// A refusal that says nothing.
 pub(crate) fn bare(status: StatusCode) -> Answer {
-    answer(status, None, ResponseBody::empty())
+    answer(status, Content::Untyped, ResponseBody::empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lines(answer: &Answer) -> String {
-        let lines =
-            answer.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
+    fn lines(answer: Answer) -> String {
+        let response = Response::from(answer);
+        let headers = response.headers().iter();
+        let lines = headers.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
         lines.collect::<Vec<_>>().join("\n")
-    }
-
-    /// Twice: as it is first, and as it is from a map that was used before.
-    fn said(make: impl Fn() -> Answer) -> String {
-        let first = lines(&make());
-        for usual in [Usual::Json, Usual::PlainText, Usual::Socket] {
-            usual.give_back(usual.map());
-        }
-        assert_eq!(lines(&make()), first);
-        first
     }
 
     #[test]
     fn whatever_an_answer_is_it_says_the_same_of_itself_in_the_same_order() {
         let every = "x-content-type-options: nosniff\ncache-control: no-cache, no-store, no-transform\npragma: no-cache\nexpires: -1\n\
                      x-accel-buffering: no";
-        for content_type in [JSON, JAVASCRIPT, TEXT, PLAIN_TEXT, "text/event-stream"] {
-            let said = said(|| answer(StatusCode::OK, Some(content_type), ResponseBody::empty()));
+        let types = [
+            "application/json; charset=UTF-8",
+            "application/javascript; charset=UTF-8",
+            "text/event-stream",
+            "text/html; charset=UTF-8",
+            "text/plain; charset=utf-8",
+            "text/plain",
+        ];
+        for (content, content_type) in Content::ALL.into_iter().zip(types) {
+            let said = lines(answer(StatusCode::OK, content, ResponseBody::empty()));
             assert_eq!(said, format!("{every}\ncontent-type: {content_type}"));
         }
-        assert_eq!(said(|| bare(StatusCode::OK)), every);
-        let said = said(|| switch(HeaderValue::from_static("abc"), ResponseBody::empty()));
+        assert_eq!(lines(bare(StatusCode::OK)), every);
+        assert_eq!(lines(silent(StatusCode::OK)), "");
+        let said = lines(switch(HeaderValue::from_static("abc"), ResponseBody::empty()));
         assert_eq!(
             said,
             format!("{every}\nupgrade: websocket\nconnection: Upgrade\nsec-websocket-accept: abc")
@@ -201,19 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn only_a_map_that_says_what_is_usual_is_taken_for_it() {
-        for usual in [Usual::Json, Usual::PlainText, Usual::Socket] {
-            assert_eq!(Usual::of(&usual.map()), Some(usual));
-            let mut more = usual.map();
-            more.append("x-more", HeaderValue::from_static("1"));
-            let mut less = usual.map();
-            less.remove(header::PRAGMA);
-            let mut other = usual.map();
-            other.insert(header::EXPIRES, HeaderValue::from_static("0"));
-            assert_eq!([more, less, other].map(|map| Usual::of(&map)), [None; 3]);
+    fn what_is_said_besides_comes_behind_what_is_usual() {
+        for content in Content::ALL {
+            let usual = lines(answer(StatusCode::OK, content, ResponseBody::empty()));
+            let mut more = answer(StatusCode::OK, content, ResponseBody::empty());
+            for (name, value) in [("x-one", "1"), ("x-two", "2")] {
+                more = more.saying(|map| _ = map.insert(name, HeaderValue::from_static(value)));
+            }
+            assert_eq!(lines(more), format!("{usual}\nx-one: 1\nx-two: 2"));
         }
-        let accepted = switch(HeaderValue::from_static("abc"), ResponseBody::empty());
-        assert_eq!(Usual::of(accepted.headers()), None);
-        assert_eq!(Usual::of(refusal(StatusCode::OK, "").headers()), None);
     }
 }

@@ -31,24 +31,24 @@ pub(crate) fn judge(options: &EndpointOptions, method: &Method, headers: &Header
     let asks = readable.as_ref().filter(|_| method == Method::OPTIONS);
     match asks.and_then(|origin| Some((origin, copy("access-control-request-method")?))) {
         Some((origin, wanted)) => {
-            let mut answer = bare(StatusCode::NO_CONTENT);
-            let out = answer.headers_mut();
-            out.remove(header::X_CONTENT_TYPE_OPTIONS);
-            out.insert(header::ACCESS_CONTROL_ALLOW_METHODS, wanted);
-            if let Some(asked) = copy("access-control-request-headers") {
-                out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
-            }
-            allow(&mut answer, origin.clone());
-            CrossOrigin::Preflight(Box::new(answer))
+            let answer = bare(StatusCode::NO_CONTENT).saying(|headers| {
+                headers.remove(header::X_CONTENT_TYPE_OPTIONS);
+                headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, wanted);
+                if let Some(asked) = copy("access-control-request-headers") {
+                    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, asked);
+                }
+            });
+            CrossOrigin::Preflight(Box::new(allow(answer, origin.clone())))
         }
         None => CrossOrigin::Serve(readable),
     }
 }
 
 /// Lets the page read this answer: its exact origin, with credentials (the official client always sends them).
-pub(crate) fn allow(answer: &mut Answer, origin: HeaderValue) {
-    let headers = answer.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
+pub(crate) fn allow(answer: Answer, origin: HeaderValue) -> Answer {
+    answer.saying(|headers| {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    })
 }

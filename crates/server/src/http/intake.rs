@@ -114,7 +114,7 @@ mod tests {
         let frames = pieces.iter().map(|piece| Frame::data(Bytes::from_static(piece.as_bytes())));
         let trailers = Frame::trailers(http::HeaderMap::new());
         let all = stream::iter(frames.chain([trailers]).map(Ok::<_, Infallible>).collect::<Vec<_>>());
-        collect(StreamBody::new(all), Some(most)).await.map_err(|answer| answer.status())
+        collect(StreamBody::new(all), Some(most)).await.map_err(|answer| answer.status)
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use heliostat_proto::{
 use http::StatusCode;
 
 use super::{
-    answer::{Answer, JSON, answer, bare, json, refusal},
+    answer::{Answer, Content, answer, bare, json, refusal},
     request::Request,
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     /// What the application says, in the words of the client's generation.
     pub(crate) fn answer(&self) -> Answer {
-        let version = self.request.protocol_version;
+        let version = self.request.protocol_version();
         let hook = self.options.negotiate.as_ref();
         match hook.map_or(Negotiation::Accept, |hook| hook.ask(self.request)) {
             Negotiation::Redirect { url, access_token } if version.supports_redirect() => {
@@ -64,7 +64,7 @@ impl Question<'_> {
             disconnect_timeout: timeouts.disconnect(),
             connection_timeout: timeouts.connection(),
             try_web_sockets: self.options.transports.contains(TransportKind::WebSockets),
-            protocol_version: self.request.protocol_version,
+            protocol_version: self.request.protocol_version(),
             transport_connect_timeout: timeouts.transport_connect(),
             long_poll_delay: timeouts.long_poll_delay(),
         };
@@ -73,7 +73,7 @@ impl Question<'_> {
 
     fn say(&self, body: Vec<u8>) -> Answer {
         match self.callback {
-            None => answer(StatusCode::OK, Some(JSON), ResponseBody::whole(body)),
+            None => answer(StatusCode::OK, Content::Json, ResponseBody::whole(body)),
             Some(_) => json(&body, self.callback),
         }
     }

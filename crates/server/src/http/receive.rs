@@ -14,7 +14,7 @@ use heliostat_proto::{
 use http::{HeaderValue, StatusCode, header};
 
 use super::{
-    answer::{Answer, JAVASCRIPT, JSON, answer, bare, refusal},
+    answer::{Answer, Content, answer, bare, refusal},
     request::Request,
     upgrade::Upgrade,
 };
@@ -56,10 +56,6 @@ impl Receive<'_> {
         }
     }
 
-    #[expect(
-        clippy::result_large_err,
-        reason = "it is no rarer than the other, and comes out of here at once"
-    )]
     fn open(self) -> Result<Begun<Answer>, Answer> {
         let core = self.core;
         if core.stopping.is_set() || core.refuses(self.id) {
@@ -119,7 +115,7 @@ impl Receive<'_> {
 
     fn opening(&self) -> Opening {
         match (self.command, self.kind) {
-            (Command::Connect, _) if self.request().protocol_version.has_delayed_start() => {
+            (Command::Connect, _) if self.request().protocol_version().has_delayed_start() => {
                 Opening::ConnectDelayed
             }
             (Command::Connect, _) => Opening::ConnectAtOnce,
@@ -172,7 +168,7 @@ impl Receive<'_> {
 
     /// The connection is over and the client does not know: D-1.
     fn stop(self, farewell: &Farewell, framing: &Framing) -> Answer {
-        match (self.request().protocol_version.understands_stop(), self.kind) {
+        match (self.request().protocol_version().understands_stop(), self.kind) {
             (StopSignal::Refusal, _) => {
                 refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one")
             }
@@ -203,18 +199,17 @@ const fn prompt(opening: Opening) -> Prompt {
 }
 
 fn stream_answer(kind: TransportKind, callback: Option<&Callback>, body: ResponseBody) -> Answer {
-    let content_type = match (kind, callback) {
-        (TransportKind::ServerSentEvents, _) => "text/event-stream",
-        (TransportKind::ForeverFrame, _) => "text/html; charset=UTF-8",
-        (TransportKind::LongPolling | TransportKind::WebSockets, None) => JSON,
-        (TransportKind::LongPolling | TransportKind::WebSockets, Some(_)) => JAVASCRIPT,
+    let content = match (kind, callback) {
+        (TransportKind::ServerSentEvents, _) => Content::EventStream,
+        (TransportKind::ForeverFrame, _) => Content::Html,
+        (TransportKind::LongPolling | TransportKind::WebSockets, None) => Content::Json,
+        (TransportKind::LongPolling | TransportKind::WebSockets, Some(_)) => Content::JavaScript,
     };
-    answer(StatusCode::OK, Some(content_type), body)
+    answer(StatusCode::OK, content, body)
 }
 
 /// The client will try again, by then perhaps at another server.
 pub(crate) fn shutting_down() -> Answer {
-    let mut answer = refusal(StatusCode::SERVICE_UNAVAILABLE, "this server is shutting down; connect again");
-    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-    answer
+    refusal(StatusCode::SERVICE_UNAVAILABLE, "this server is shutting down; connect again")
+        .saying(|headers| _ = headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1")))
 }

@@ -11,7 +11,7 @@ use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    answer::{Answer, JSON, answer, bare, json, refusal},
+    answer::{Answer, Content, answer, bare, json, refusal},
     intake::too_large,
 };
 use crate::{
@@ -79,11 +79,11 @@ impl Sent {
             Received::Reply { json: body, .. } if self.kind == TransportKind::ForeverFrame => {
                 let mut escaped = Vec::with_capacity(body.len());
                 forever_frame::escape_html_json(&mut escaped, &body);
-                answer(StatusCode::OK, Some(JSON), ResponseBody::whole(escaped))
+                answer(StatusCode::OK, Content::Json, ResponseBody::whole(escaped))
             }
             Received::Reply { json: body, .. } => match self.callback.as_ref() {
                 Some(callback) if self.kind == TransportKind::LongPolling => json(&body, Some(callback)),
-                Some(_) | None => answer(StatusCode::OK, Some(JSON), ResponseBody::whole(body)),
+                Some(_) | None => answer(StatusCode::OK, Content::Json, ResponseBody::whole(body)),
             },
             Received::Nothing => bare(StatusCode::OK),
             Received::Malformed(why) => refusal(StatusCode::BAD_REQUEST, why),

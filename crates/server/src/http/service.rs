@@ -19,7 +19,7 @@ use http::{HeaderValue, StatusCode};
 use http_body::Body;
 
 use super::{
-    answer::{Answer, JAVASCRIPT, answer, bare, json, refusal},
+    answer::{Answer, Content, answer, bare, json, refusal, silent},
     cross_origin::{self, CrossOrigin},
     head::Head,
     intake::{form, form_of, without_body},
@@ -102,13 +102,13 @@ where
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
         let Some(endpoint) = self.endpoint(parts.uri.path()) else {
-            return Box::pin(std::future::ready(Ok(unmapped())));
+            return Box::pin(std::future::ready(Ok(unmapped().into())));
         };
         match self.arrive(endpoint, Head::of(&mut parts)) {
-            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok(*answer))),
+            Arrived::Answered(answer) => Box::pin(std::future::ready(Ok((*answer).into()))),
             Arrived::Asks(exchange) => {
                 let service = self.clone();
-                Box::pin(async move { Ok(service.serve(exchange, body).await) })
+                Box::pin(async move { Ok(service.serve(exchange, body).await.into()) })
             }
         }
     }
@@ -254,14 +254,14 @@ impl Gate {
 }
 
 /// An answer on its way out: refusals are counted, and this origin may read it.
-fn seen_off(core: &Core, allow: Option<Box<HeaderValue>>, mut answer: Answer) -> Answer {
-    if answer.status().is_client_error() || answer.status().is_server_error() {
-        note_refused(core, answer.status());
+fn seen_off(core: &Core, allow: Option<Box<HeaderValue>>, answer: Answer) -> Answer {
+    if answer.status.is_client_error() || answer.status.is_server_error() {
+        note_refused(core, answer.status);
     }
-    if let Some(origin) = allow {
-        cross_origin::allow(&mut answer, *origin);
+    match allow {
+        Some(origin) => cross_origin::allow(answer, *origin),
+        None => answer,
     }
-    answer
 }
 
 #[cold]
@@ -273,9 +273,7 @@ fn note_refused(core: &Core, status: StatusCode) {
 /// No endpoint here: the host's affair, so none of our headers.
 #[cold]
 fn unmapped() -> Answer {
-    let mut answer = http::Response::new(ResponseBody::empty());
-    *answer.status_mut() = StatusCode::NOT_FOUND;
-    answer
+    silent(StatusCode::NOT_FOUND)
 }
 
 /// Spec 2.7: before everything else, and everywhere (D-3).
@@ -283,8 +281,8 @@ fn callback(endpoint: &Endpoint, request: &Request) -> Result<Option<Callback>, 
     match (request.query("callback").filter(|name| !name.is_empty()), endpoint.options.jsonp) {
         (None, _) => Ok(None),
         (Some(_), Jsonp::Off) => {
-            let mut answer = bare(StatusCode::FORBIDDEN);
-            answer.headers_mut().remove(http::header::X_CONTENT_TYPE_OPTIONS);
+            let answer = bare(StatusCode::FORBIDDEN)
+                .saying(|headers| _ = headers.remove(http::header::X_CONTENT_TYPE_OPTIONS));
             Err(Box::new(answer))
         }
         (Some(name), Jsonp::On) => Callback::parse(name)
@@ -321,7 +319,7 @@ impl Visit<'_> {
             Command::Script => {
                 if let Some(script) = self.endpoint.scripts.of(&self.url(), &*self.endpoint.application) {
                     let body = ResponseBody::whole(script);
-                    return Begun::Done(answer(StatusCode::OK, Some(JAVASCRIPT), body));
+                    return Begun::Done(answer(StatusCode::OK, Content::JavaScript, body));
                 }
             }
             Command::Negotiate if self.server.is_leaving() => return Begun::Done(shutting_down()),
@@ -464,7 +462,7 @@ impl Visit<'_> {
         if let Some(record) = core.registry.find(token.id).and_then(Known::record) {
             record.handle(core, heliostat_proto::connection::Input::Aborted);
         }
-        answer(StatusCode::OK, Some("text/plain"), ResponseBody::empty())
+        answer(StatusCode::OK, Content::PlainText, ResponseBody::empty())
     }
 
     /// Spec 6.6: may land on any server, whether or not it holds the receive request.

@@ -5,9 +5,12 @@
 
 use std::{cell::RefCell, sync::Arc, time::SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, response::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::http::answer::{NOT_ACCEPTED, Usual};
+use crate::http::answer::{ACCEPT, Content, SOCKET_LINES};
+
+/// In the place of what accepts a WebSocket, in a head that is kept.
+const NOT_ACCEPTED: &str = "";
 
 /// So many heads are kept, by each thread.
 const KEPT: usize = 4;
@@ -41,14 +44,22 @@ pub(crate) enum Last {
 
 /// A head, without its length, its date, and whether it is the last: these differ every time.
 #[derive(Debug)]
-pub(super) struct AnswerHead {
-    encoded: Arc<Encoded>,
-    /// What accepts the request for a WebSocket, which differs too. In a box, since other answers wait longer.
-    accept: Option<Box<HeaderValue>>,
+pub(super) enum AnswerHead {
+    /// One of ours that says what is usual.
+    Usual(StatusCode, Content),
+    /// One of ours that begins a WebSocket. What accepts it is in a box, since other answers wait longer.
+    Socket(Box<HeaderValue>),
+    /// Whoever has made it.
+    Encoded {
+        encoded: Arc<Encoded>,
+        /// What accepts the request for a WebSocket, which differs too.
+        accept: Option<Box<HeaderValue>>,
+    },
 }
 
+/// The text of a head, and what it was made from.
 #[derive(Debug)]
-struct Encoded {
+pub(super) struct Encoded {
     status: StatusCode,
     /// What it was made from, if it is kept.
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -57,19 +68,26 @@ struct Encoded {
     accept_at: usize,
     says_connection: bool,
     says_date: bool,
-    usual: Option<Usual>,
 }
 
 impl AnswerHead {
     /// The head of this answer. How the body is framed is not the application's to say.
-    pub(super) fn of(mut head: Parts) -> Self {
-        let accept = take_accept(&mut head);
-        Self { encoded: Encoded::of(head), accept }
+    pub(super) fn of(status: StatusCode, mut headers: HeaderMap) -> Self {
+        let accept = take_accept(status, &mut headers);
+        Self::Encoded { encoded: Encoded::of(status, headers), accept }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Usual(status, _) => *status,
+            Self::Socket(_) => StatusCode::SWITCHING_PROTOCOLS,
+            Self::Encoded { encoded, .. } => encoded.status,
+        }
     }
 
     /// How the end of a body of so many bytes is known.
     pub(super) fn length_of(&self, body: usize) -> Length {
-        match self.encoded.status {
+        match self.status() {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Length::None,
             _ => Length::Known(body),
         }
@@ -77,12 +95,22 @@ impl AnswerHead {
 
     /// Appends the head to `out`, with what every answer says of itself: its length, its date, whether it is the last.
     pub(super) fn write(&self, out: &mut Vec<u8>, length: Length, last: Last) {
-        let Encoded { text, accept_at, says_connection, says_date, .. } = &*self.encoded;
-        match (&self.accept, text.split_at_checked(*accept_at)) {
-            (Some(accept), Some((before, after))) => {
-                [before, accept.as_bytes(), after].iter().for_each(|part| out.extend_from_slice(part));
+        let (mut says_connection, mut says_date) = (false, false);
+        match self {
+            Self::Usual(status, content) => {
+                status_line(out, *status);
+                out.extend_from_slice(content.lines().as_bytes());
             }
-            (_, _) => out.extend_from_slice(text),
+            Self::Socket(accept) => {
+                status_line(out, StatusCode::SWITCHING_PROTOCOLS);
+                out.extend_from_slice(SOCKET_LINES.as_bytes());
+                line(out, ACCEPT.as_bytes(), accept.as_bytes());
+                says_connection = true;
+            }
+            Self::Encoded { encoded, accept } => {
+                encoded.write(out, accept.as_deref());
+                (says_connection, says_date) = (encoded.says_connection, encoded.says_date);
+            }
         }
         match length {
             Length::Known(length) => {
@@ -96,7 +124,7 @@ impl AnswerHead {
         if last == Last::Yes && !says_connection {
             out.extend_from_slice(b"connection: close\r\n");
         }
-        if *says_date {
+        if says_date {
             out.extend_from_slice(b"\r\n");
         } else {
             DATE.with_borrow_mut(|date| out.extend_from_slice(date.last_line(SystemTime::now())));
@@ -105,31 +133,36 @@ impl AnswerHead {
 }
 
 /// The value that accepts a WebSocket; the rest of such an answer is always the same.
-fn take_accept(head: &mut Parts) -> Option<Box<HeaderValue>> {
-    if head.status != StatusCode::SWITCHING_PROTOCOLS {
+fn take_accept(status: StatusCode, headers: &mut HeaderMap) -> Option<Box<HeaderValue>> {
+    if status != StatusCode::SWITCHING_PROTOCOLS {
         return None;
     }
-    let place = head.headers.get_mut(header::SEC_WEBSOCKET_ACCEPT)?;
+    let place = headers.get_mut(header::SEC_WEBSOCKET_ACCEPT)?;
     Some(Box::new(std::mem::replace(place, HeaderValue::from_static(NOT_ACCEPTED))))
+}
+
+fn status_line(out: &mut Vec<u8>, status: StatusCode) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 impl Encoded {
     /// A known one, if there is.
-    fn of(head: Parts) -> Arc<Self> {
-        if head.headers.len() > MOST_KEPT_HEADERS {
-            return Arc::new(Self::encode(&head, Vec::new()));
+    fn of(status: StatusCode, headers: HeaderMap) -> Arc<Self> {
+        if headers.len() > MOST_KEPT_HEADERS {
+            return Arc::new(Self::encode(status, &headers, Vec::new()));
         }
         KNOWN.with_borrow_mut(|(known, next)| {
-            if let Some(same) = known.iter().find(|known| known.is_of(&head)) {
-                if let Some(usual) = same.usual {
-                    usual.give_back(head.headers);
-                }
+            if let Some(same) = known.iter().find(|known| known.is_of(status, &headers)) {
                 return Arc::clone(same);
             }
             // A value may be a piece of its request, which is not to be kept with it.
             let copy = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
-            let headers = head.headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?)));
-            let new = Arc::new(Self::encode(&head, headers.collect()));
+            let kept = headers.iter().filter_map(|(name, value)| Some((name.clone(), copy(value)?)));
+            let new = Arc::new(Self::encode(status, &headers, kept.collect()));
             match known.get_mut(*next) {
                 Some(place) => *place = Arc::clone(&new),
                 None => known.push(Arc::clone(&new)),
@@ -139,21 +172,27 @@ impl Encoded {
         })
     }
 
-    fn is_of(&self, head: &Parts) -> bool {
-        self.status == head.status
-            && self.headers.len() == head.headers.len()
-            && self.headers.iter().map(|(name, value)| (name, value)).eq(&head.headers)
+    fn is_of(&self, status: StatusCode, headers: &HeaderMap) -> bool {
+        self.status == status
+            && self.headers.len() == headers.len()
+            && self.headers.iter().map(|(name, value)| (name, value)).eq(headers)
     }
 
-    fn encode(head: &Parts, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+    /// Appends it, with what accepts a WebSocket in its place.
+    fn write(&self, out: &mut Vec<u8>, accept: Option<&HeaderValue>) {
+        match (accept, self.text.split_at_checked(self.accept_at)) {
+            (Some(accept), Some((before, after))) => {
+                [before, accept.as_bytes(), after].iter().for_each(|part| out.extend_from_slice(part));
+            }
+            (_, _) => out.extend_from_slice(&self.text),
+        }
+    }
+
+    fn encode(status: StatusCode, all: &HeaderMap, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
         let mut text = Vec::with_capacity(USUAL_LENGTH);
-        text.extend_from_slice(b"HTTP/1.1 ");
-        text.extend_from_slice(head.status.as_str().as_bytes());
-        text.push(b' ');
-        text.extend_from_slice(head.status.canonical_reason().unwrap_or_default().as_bytes());
-        text.extend_from_slice(b"\r\n");
+        status_line(&mut text, status);
         let mut accept_at = None;
-        for (name, value) in &head.headers {
+        for (name, value) in all {
             if *name != header::CONTENT_LENGTH && *name != header::TRANSFER_ENCODING {
                 line(&mut text, name.as_str().as_bytes(), value.as_bytes());
             }
@@ -162,13 +201,12 @@ impl Encoded {
             }
         }
         Self {
-            status: head.status,
+            status,
             headers,
             text,
             accept_at: accept_at.unwrap_or_default(),
-            says_connection: head.headers.contains_key(header::CONNECTION),
-            says_date: head.headers.contains_key(header::DATE),
-            usual: Usual::of(&head.headers),
+            says_connection: all.contains_key(header::CONNECTION),
+            says_date: all.contains_key(header::DATE),
         }
     }
 }
@@ -215,12 +253,25 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use http::Response;
+    use http::{Response, response::Parts};
+
+    use crate::{
+        http::answer::{Answer, answer, switch},
+        http::host::prepared::Prepared,
+        transport::response_body::ResponseBody,
+    };
 
     fn encoded(head: Parts, length: Length, last: Last) -> String {
         let mut out = Vec::new();
-        AnswerHead::of(head).write(&mut out, length, last);
+        AnswerHead::of(head.status, head.headers).write(&mut out, length, last);
         String::from_utf8(out).unwrap()
+    }
+
+    fn of(head: Parts) -> Arc<Encoded> {
+        match AnswerHead::of(head.status, head.headers) {
+            AnswerHead::Encoded { encoded, .. } => encoded,
+            other @ (AnswerHead::Usual(..) | AnswerHead::Socket(_)) => panic!("{other:?}"),
+        }
     }
 
     fn head(status: u16, headers: &[(&'static str, &'static str)]) -> Parts {
@@ -242,6 +293,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_usual_is_said_as_a_library_would() {
+        let said = |Prepared { head, .. }: Prepared| {
+            let mut out = Vec::new();
+            head.write(&mut out, Length::Known(1), Last::Yes);
+            String::from_utf8(out).unwrap()
+        };
+        let contents = |content| move || answer(StatusCode::OK, content, ResponseBody::empty());
+        let mut all: Vec<Box<dyn Fn() -> Answer>> = Vec::new();
+        for content in Content::ALL {
+            all.push(Box::new(contents(content)));
+        }
+        all.push(Box::new(|| switch(HeaderValue::from_static("abc"), ResponseBody::empty())));
+        all.push(Box::new(|| answer(StatusCode::IM_A_TEAPOT, Content::Text, ResponseBody::empty())));
+        for make in all {
+            let [ours, theirs] = [Prepared::from(make()), Prepared::of(make().into())].map(said);
+            assert_eq!(ours, theirs);
+        }
+    }
+
+    #[test]
     fn only_the_host_says_how_a_body_is_framed() {
         let head = head(503, &[("content-length", "7"), ("transfer-encoding", "gzip"), ("date", "today")]);
         let text = encoded(head, Length::Chunks, Last::Yes);
@@ -258,9 +329,9 @@ mod tests {
 
     #[test]
     fn a_head_is_kept_while_it_is_needed_and_no_other_is_taken_for_it() {
-        let usual = || AnswerHead::of(head(200, &[("vary", "a"), ("vary", "b"), ("date", "today")]));
+        let usual = || of(head(200, &[("vary", "a"), ("vary", "b"), ("date", "today")]));
         let first = usual();
-        assert!(Arc::ptr_eq(&usual().encoded, &first.encoded));
+        assert!(Arc::ptr_eq(&usual(), &first));
         let others: [(u16, &[(&str, &str)]); 5] = [
             (200, &[("vary", "b"), ("vary", "a"), ("date", "today")]),
             (200, &[("vary", "a"), ("date", "today")]),
@@ -274,7 +345,7 @@ mod tests {
             let rest = text.strip_prefix(&format!("HTTP/1.1 {status} ")).unwrap();
             assert_eq!(rest.split_once("\r\n").unwrap().1, format!("{lines}\r\n"));
         }
-        assert!(!Arc::ptr_eq(&usual().encoded, &first.encoded), "four others have been kept since");
+        assert!(!Arc::ptr_eq(&usual(), &first), "four others have been kept since");
     }
 
     #[test]
@@ -300,8 +371,8 @@ mod tests {
             let accepts = format!("sec-websocket-accept: {key}\r\nsec-websocket-accept: b");
             assert_eq!(second, format!("{beginning}vary: a\r\n{accepts}\r\ndate: today\r\n\r\n"));
         }
-        let [first, second] = ["one", "another"].map(|key| AnswerHead::of(accepted(key)[0].clone()));
-        assert!(Arc::ptr_eq(&first.encoded, &second.encoded), "the rest is the same");
+        let [first, second] = ["one", "another"].map(|key| of(accepted(key)[0].clone()));
+        assert!(Arc::ptr_eq(&first, &second), "the rest is the same");
         let other =
             encoded(head(200, &[("sec-websocket-accept", "x"), ("date", "today")]), Length::None, Last::No);
         assert_eq!(other, "HTTP/1.1 200 OK\r\nsec-websocket-accept: x\r\ndate: today\r\n\r\n");
@@ -312,7 +383,7 @@ mod tests {
         let request = Bytes::from(vec![b'x'; 1000]);
         let mut parts = head(200, &[]);
         parts.headers.insert("x-part", HeaderValue::from_maybe_shared(request.slice(..3)).unwrap());
-        let kept = AnswerHead::of(parts);
+        let kept = of(parts);
         assert!(request.is_unique(), "{kept:?}");
     }
 

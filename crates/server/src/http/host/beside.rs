@@ -49,7 +49,7 @@ where
             && let Some(endpoint) = server.endpoint(target.0)
         {
             return Some(match server.begin(endpoint, short.head(target), short.body) {
-                Begun::Done(answer) => Asked::Done(Prepared::of(answer)),
+                Begun::Done(answer) => Asked::Done(Prepared::from(answer)),
                 Begun::Waits(answer) => Asked::Waits(answer),
             });
         }
@@ -87,10 +87,10 @@ pin_project! {
 
 impl<F, E> Future for Answering<F>
 where
-    F: Future<Output = Result<Answer, E>>,
+    F: Future<Output = Result<Response<ResponseBody>, E>>,
     E: Into<Http1Error>,
 {
-    type Output = Result<Answer, Http1Error>;
+    type Output = Result<Response<ResponseBody>, Http1Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {

@@ -96,7 +96,7 @@ where
         };
         let answer = match asked {
             Asked::Done(answer) => Some(answer),
-            Asked::Waits(mut answer) => conversation.attend(answer.as_mut()).await.map(Prepared::of),
+            Asked::Waits(mut answer) => conversation.attend(answer.as_mut()).await.map(Prepared::from),
             Asked::Others(answer) => {
                 let answer = conversation.attend(pin!(answer)).await.transpose().map_err(Into::into)?;
                 answer.map(Prepared::of)

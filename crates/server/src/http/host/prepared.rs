@@ -3,7 +3,12 @@
 //! A library's answer is large, and goes through many hands; taken apart where it is made, it is small.
 
 use super::answer_head::{AnswerHead, Last, closes};
-use crate::{http::answer::Answer, transport::response_body::Course};
+use http::{HeaderMap, Response, StatusCode};
+
+use crate::{
+    http::answer::{Answer, AnswerHeaders},
+    transport::response_body::{Course, ResponseBody},
+};
 
 pub(super) struct Prepared {
     pub(super) head: AnswerHead,
@@ -13,10 +18,26 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    pub(super) fn of(answer: Answer) -> Self {
-        let (head, body) = answer.into_parts();
-        let last = if closes(&head.headers) { Last::Yes } else { Last::No };
+    /// What a library would be given.
+    pub(super) fn of(response: Response<ResponseBody>) -> Self {
+        let (head, body) = response.into_parts();
+        Self::with(head.status, head.headers, body)
+    }
+
+    fn with(status: StatusCode, headers: HeaderMap, body: ResponseBody) -> Self {
+        let last = if closes(&headers) { Last::Yes } else { Last::No };
         // What the head is made from does not wait with a poll.
-        Self { head: AnswerHead::of(head), last, course: body.into_course() }
+        Self { head: AnswerHead::of(status, headers), last, course: body.into_course() }
+    }
+}
+
+impl From<Answer> for Prepared {
+    fn from(Answer { status, headers, body }: Answer) -> Self {
+        let head = match headers {
+            AnswerHeaders::Usual(content) => AnswerHead::Usual(status, content),
+            AnswerHeaders::Socket(accept) => AnswerHead::Socket(accept),
+            AnswerHeaders::Own(headers) => return Self::with(status, *headers, body),
+        };
+        Self { head, last: Last::No, course: body.into_course() }
     }
 }
