@@ -21,6 +21,7 @@ use crate::{
     BuildError, ResponseBody, Server, ServerBuilder,
     http::{
         host::{
+            again::Again,
             answer_head::Last,
             short_request::{Seen, see},
         },
@@ -114,6 +115,10 @@ pub fn read_short_request(bytes: &[u8], most_in_head: usize) -> Beginning {
             let uri = request.uri();
             assert_eq!(target, (uri.path(), uri.query().unwrap_or_default()), "a library reads it otherwise");
             assert_eq!(short.head(target).headers.map(), request.headers(), "a library reads them otherwise");
+        }
+        if let Some(again) = Again::of(&short, ()) {
+            let size = short.head.len() + short.body.len();
+            assert_eq!(again.body(bytes), Some((short.body, size)), "it is not known again");
         }
         let upgrades = request.extensions().get::<TakesSockets>().is_some();
         Some(ShortRequest { request, size: 0, is_last: short.last == Last::Yes, upgrades })

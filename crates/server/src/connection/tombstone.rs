@@ -60,7 +60,7 @@ impl Epitaph {
         let request = owner.admission.request();
         Self {
             user: catch_unwind(AssertUnwindSafe(|| core.user_id(request))).unwrap_or_default(),
-            protocol_version: request.protocol_version,
+            protocol_version: request.protocol_version(),
             endpoint: owner.endpoint,
         }
     }

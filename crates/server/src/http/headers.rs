@@ -8,8 +8,6 @@ use std::{fmt, sync::OnceLock};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::ahead::Lines;
-
 /// Headers in their order.
 #[derive(Default)]
 pub(crate) struct Headers {
@@ -22,11 +20,6 @@ pub(crate) struct Headers {
 type Length = u32;
 
 impl Headers {
-    /// Where they lie.
-    pub(crate) fn lines(&self) -> Lines {
-        Lines::of(&*self.packed)
-    }
-
     pub(crate) fn pack(map: &HeaderMap) -> Self {
         Self::pack_lines(|| map.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())))
     }

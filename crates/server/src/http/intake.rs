@@ -1,10 +1,10 @@
 //! An HTTP request becomes a [`Request`]: lenient where official clients are careless, strict about sizes.
 
-use std::{future::poll_fn, pin::pin};
+use std::{future::poll_fn, pin::pin, sync::OnceLock};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use heliostat_proto::{
-    parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
+    parameters::Parameters, protocol_version::ProtocolVersion, route::Command, transport_kind::TransportKind,
 };
 use http::StatusCode;
 use http_body::Body;
@@ -12,7 +12,7 @@ use http_body::Body;
 use super::{
     answer::{Answer, refusal},
     head::Head,
-    request::Request,
+    request::RequestHead,
 };
 use crate::settings::Settings;
 
@@ -45,20 +45,21 @@ fn most_in_form(max_message: Option<usize>) -> usize {
 }
 
 /// The request as far as its head says.
-pub(crate) fn without_body(head: Head<'_>, settings: &Settings) -> Request {
+pub(crate) fn without_body(head: Head<'_>, settings: &Settings) -> RequestHead {
     let query = Parameters::from_query(head.query);
     let transport = query.get("transport").and_then(|name| TransportKind::parse(name).ok());
     let protocol_version =
         ProtocolVersion::resolve(query.get("clientProtocol"), settings.highest_protocol_version);
-    Request {
+    RequestHead {
         method: head.method,
         path: head.path.into(),
+        command: Command::of(head.path),
         headers: head.headers,
         extensions: head.extensions,
         query,
-        form: Parameters::default(),
         transport,
         protocol_version,
+        connection: OnceLock::new(),
     }
 }
 

@@ -1,7 +1,10 @@
 //! What user code may see of the HTTP request behind a connection or a call.
 
+use std::sync::{Arc, OnceLock};
+
 use heliostat_proto::{
-    parameters::Parameters, protocol_version::ProtocolVersion, transport_kind::TransportKind,
+    id::ConnectionId, parameters::Parameters, protocol_version::ProtocolVersion, route::Command,
+    transport_kind::TransportKind,
 };
 use http::{Extensions, HeaderMap, Method};
 
@@ -14,40 +17,54 @@ use crate::user::User;
 /// Over WebSockets a call has no request of its own: it sees the upgrade request (spec 7.11).
 #[derive(Debug)]
 pub struct Request {
+    /// Of this request, or of one before on the same physical connection that began with the same bytes.
+    pub(crate) head: Arc<RequestHead>,
+    pub(crate) form: Parameters,
+}
+
+/// What the head of a request says.
+#[derive(Debug)]
+pub(crate) struct RequestHead {
     pub(crate) method: Method,
     pub(crate) path: Box<str>,
+    pub(crate) command: Command,
     pub(crate) headers: Headers,
     pub(crate) extensions: Extensions,
     pub(crate) query: Parameters,
-    pub(crate) form: Parameters,
     pub(crate) transport: Option<TransportKind>,
     pub(crate) protocol_version: ProtocolVersion,
+    /// Whose token it brings, when that has been opened for its user.
+    pub(crate) connection: OnceLock<ConnectionId>,
 }
 
 impl Request {
     /// Has noted where all of it lies. It is freed when it is answered, and the next one on its physical connection gets the same memory.
     pub(crate) fn note(&self) {
         ahead::note(Lines::of(self));
-        ahead::note(self.headers.lines());
-        self.query.places().into_iter().for_each(|(address, bytes)| ahead::note(Lines::at(address, bytes)));
+        ahead::note(Lines::of(&*self.head));
+        self.head
+            .query
+            .places()
+            .into_iter()
+            .for_each(|(address, bytes)| ahead::note(Lines::at(address, bytes)));
     }
 
     /// The HTTP method.
     #[must_use]
-    pub const fn method(&self) -> &Method {
-        &self.method
+    pub fn method(&self) -> &Method {
+        &self.head.method
     }
 
     /// The path, as the server saw it.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        &self.head.path
     }
 
     /// A parameter of the query string; names are compared without case, repeated values are joined by commas (spec 2.3).
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.get(name)
+        self.head.query.get(name)
     }
 
     /// A field of the form body.
@@ -59,13 +76,13 @@ impl Request {
     /// A header, if it is there and is text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.first(name).and_then(text)
+        self.head.headers.first(name).and_then(text)
     }
 
     /// All headers. Asking for one of them by [`header`](Self::header) costs less: this map is made when it is first asked for.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        self.headers.map()
+        self.head.headers.map()
     }
 
     /// The value of a cookie, as it stands in the `Cookie` header.
@@ -78,7 +95,8 @@ impl Request {
     /// ```
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.headers
+        self.head
+            .headers
             .all("cookie")
             .filter_map(text)
             .flat_map(|line| line.split(';'))
@@ -89,30 +107,30 @@ impl Request {
     /// The authenticated user, if the application's own layer put one into the extensions.
     #[must_use]
     pub fn user(&self) -> Option<&User> {
-        self.extensions.get::<User>()
+        self.head.extensions.get::<User>()
     }
 
     /// Whatever the layers in front left for the application.
     #[must_use]
-    pub const fn extensions(&self) -> &Extensions {
-        &self.extensions
+    pub fn extensions(&self) -> &Extensions {
+        &self.head.extensions
     }
 
     /// The transport that the client names; none on negotiate and ping.
     #[must_use]
-    pub const fn transport(&self) -> Option<TransportKind> {
-        self.transport
+    pub fn transport(&self) -> Option<TransportKind> {
+        self.head.transport
     }
 
     /// The protocol version of this request: requests of old clients that do not name one resolve to 1.2 (spec 0.4).
     #[must_use]
-    pub const fn protocol_version(&self) -> ProtocolVersion {
-        self.protocol_version
+    pub fn protocol_version(&self) -> ProtocolVersion {
+        self.head.protocol_version
     }
 
     /// `query` first, then `form`: how `messageId` and `groupsToken` are read (CP-025).
     pub(crate) fn query_or_form(&self, name: &str) -> Option<&str> {
-        self.query.get(name).or_else(|| self.form.get(name))
+        self.head.query.get(name).or_else(|| self.form.get(name))
     }
 
     /// The name that tokens are bound to: empty for anonymous users (spec 4.1).
@@ -125,16 +143,18 @@ impl Request {
 impl Request {
     /// What a client of 2.1 asks first on this transport, without headers and parameters.
     pub(crate) fn to_connect(transport: TransportKind) -> Self {
-        Self {
+        let head = RequestHead {
             method: Method::GET,
             path: "/signalr/connect".into(),
+            command: Command::Connect,
             headers: Headers::default(),
             extensions: Extensions::new(),
             query: Parameters::default(),
-            form: Parameters::default(),
             transport: Some(transport),
             protocol_version: ProtocolVersion::new(2, 1),
-        }
+            connection: OnceLock::new(),
+        };
+        Self { head: Arc::new(head), form: Parameters::default() }
     }
 }
 

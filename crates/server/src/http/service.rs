@@ -10,6 +10,7 @@ use std::{
 
 use heliostat_proto::{
     frame::jsonp::Callback,
+    id::ConnectionId,
     negotiate::{PONG, STARTED},
     parameters::Parameters,
     route::{self, Command},
@@ -25,7 +26,7 @@ use super::{
     intake::{form, form_of, without_body},
     negotiate::Question,
     receive::{Receive, shutting_down},
-    request::Request,
+    request::{Request, RequestHead},
     sent::Sent,
     upgrade::Upgrade,
 };
@@ -115,21 +116,24 @@ where
 }
 
 /// What becomes of a request before its body is read.
-enum Arrived {
+pub(crate) enum Arrived {
     Answered(Box<Answer>),
     Asks(Exchange),
 }
 
 impl HeliostatService {
     /// Begins to answer a request that is there as a whole.
-    pub(crate) fn begin(&self, endpoint: usize, head: Head<'_>, body: &[u8]) -> Begun<Answer> {
-        match self.arrive(endpoint, head) {
-            Arrived::Answered(answer) => Begun::Done(*answer),
-            Arrived::Asks(exchange) => exchange.begin(self, form_of(body, &self.server.core.settings)),
-        }
+    pub(crate) fn begin(&self, exchange: Exchange, body: &[u8]) -> Begun<Answer> {
+        exchange.begin(self, form_of(body, &self.server.core.settings))
     }
 
-    fn arrive(&self, endpoint: usize, mut head: Head<'_>) -> Arrived {
+    /// The same of one whose head came to this once before.
+    pub(crate) fn begin_again(&self, resolved: &Resolved, body: &[u8]) -> Begun<Answer> {
+        self.begin(Exchange { resolved: resolved.clone(), upgrade: None }, body)
+    }
+
+    /// Looks at the head of a request.
+    pub(crate) fn arrive(&self, endpoint: usize, mut head: Head<'_>) -> Arrived {
         let endpoints = &self.server.mapped.endpoints;
         let Some(Endpoint { options, .. }) = endpoints.get(endpoint) else {
             return Arrived::Answered(Box::new(unmapped()));
@@ -147,8 +151,8 @@ impl HeliostatService {
             // An empty map keeps the room of what was taken out, for as long as the connection lives.
             head.extensions = http::Extensions::new();
         }
-        let request = Arc::new(without_body(head, &self.server.core.settings));
-        Arrived::Asks(Exchange { endpoint, allow, upgrade, request })
+        let head = Arc::new(without_body(head, &self.server.core.settings));
+        Arrived::Asks(Exchange { resolved: Resolved { endpoint, allow, head }, upgrade })
     }
 
     async fn serve<B>(&self, exchange: Exchange, body: B) -> Answer
@@ -166,27 +170,35 @@ impl HeliostatService {
 }
 
 /// A request that is to be answered. It lives in the future of the answer, of which there is one per request, so it is small.
-struct Exchange {
+pub(crate) struct Exchange {
+    resolved: Resolved,
+    upgrade: Option<Upgrade>,
+}
+
+/// What the head of a request comes to.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
     /// Its place among the server's endpoints.
     endpoint: usize,
     /// The origin that may read the answer.
     allow: Option<Box<HeaderValue>>,
-    upgrade: Option<Upgrade>,
-    /// Nobody else has it until it is whole.
-    request: Arc<Request>,
+    head: Arc<RequestHead>,
 }
 
 impl Exchange {
+    /// For a request with the same head, if another one is likely to come on the same physical connection.
+    pub(crate) fn again(&self) -> Option<Resolved> {
+        let head = &self.resolved.head;
+        // What else comes with a request is not in its bytes.
+        let is_said = self.upgrade.is_none() && head.extensions.is_empty();
+        (is_said && is_one_of_many(head.command)).then(|| self.resolved.clone())
+    }
+
     /// Begins to answer; with this `form` the request is whole.
     fn begin(mut self, service: &HeliostatService, form: Result<Parameters, Box<Answer>>) -> Begun<Answer> {
-        let allow = self.allow.take();
+        let allow = self.resolved.allow.take();
         let begun = match form {
-            Ok(form) => {
-                if let Some(request) = Arc::get_mut(&mut self.request) {
-                    request.form = form;
-                }
-                self.answer(service)
-            }
+            Ok(form) => self.answer(service, form),
             Err(answer) => Begun::Done(*answer),
         };
         let core = &service.server.core;
@@ -199,8 +211,9 @@ impl Exchange {
         }
     }
 
-    fn answer(self, service: &HeliostatService) -> Begun<Answer> {
-        let Self { endpoint: index, upgrade, request, .. } = self;
+    fn answer(self, service: &HeliostatService, form: Parameters) -> Begun<Answer> {
+        let Self { resolved: Resolved { endpoint: index, head, .. }, upgrade } = self;
+        let request = Arc::new(Request { head, form });
         let Some(endpoint) = service.server.mapped.endpoints.get(index) else {
             return Begun::Done(unmapped());
         };
@@ -251,6 +264,11 @@ impl Gate {
             }
         })
     }
+}
+
+/// Of these the next one will come on the same physical connection.
+const fn is_one_of_many(command: Command) -> bool {
+    matches!(command, Command::Poll | Command::Send)
 }
 
 /// An answer on its way out: refusals are counted, and this origin may read it.
@@ -314,7 +332,7 @@ struct Visit<'a> {
 impl Visit<'_> {
     fn serve(self, upgrade: Option<Upgrade>) -> Begun<Answer> {
         let core = &self.server.core;
-        let command = Command::of(self.request().path());
+        let command = self.request().head.command;
         match command {
             Command::Script => {
                 if let Some(script) = self.endpoint.scripts.of(&self.url(), &*self.endpoint.application) {
@@ -342,12 +360,11 @@ impl Visit<'_> {
             | Command::Abort
             | Command::Base => {}
         }
-        // Of these the next one will come on the same physical connection.
-        let is_one_of_many = matches!(command, Command::Poll | Command::Send);
+        let is_one_of_many = is_one_of_many(command);
         if is_one_of_many {
             ahead::follow();
         }
-        let (kind, token) = match self.identify() {
+        let (kind, id) = match self.identify() {
             Ok(identified) => identified,
             Err(answer) => return Begun::Done(*answer),
         };
@@ -356,9 +373,9 @@ impl Visit<'_> {
             self.request().note();
         }
         match command {
-            Command::Start => self.start(&token),
-            Command::Send => self.send(token, kind),
-            Command::Abort => Begun::Done(self.abort(&token)),
+            Command::Start => self.start(id),
+            Command::Send => self.send(id, kind),
+            Command::Abort => Begun::Done(self.abort(id)),
             Command::Connect
             | Command::Reconnect
             | Command::Poll
@@ -371,7 +388,7 @@ impl Visit<'_> {
                     group_prefix: self.endpoint.application.group_prefix(),
                     endpoint: self.index,
                     admission: self.admission,
-                    id: token.id,
+                    id,
                     kind,
                     command,
                     callback: self.callback,
@@ -396,8 +413,8 @@ impl Visit<'_> {
     }
 
     /// Spec 2.5, steps 6 to 8: the transport first, then the token (CP-042).
-    fn identify(&self) -> Result<(TransportKind, ConnectionToken), Box<Answer>> {
-        let kind = self.request().transport.filter(|kind| self.endpoint.options.transports.contains(*kind));
+    fn identify(&self) -> Result<(TransportKind, ConnectionId), Box<Answer>> {
+        let kind = self.request().transport().filter(|kind| self.endpoint.options.transports.contains(*kind));
         let kind = kind.ok_or_else(|| {
             let offered: Vec<_> =
                 self.endpoint.options.transports.iter().map(TransportKind::as_str).collect();
@@ -409,6 +426,9 @@ impl Visit<'_> {
                 ),
             ))
         })?;
+        if let Some(id) = self.request().head.connection.get() {
+            return Ok((kind, *id));
+        }
         let token =
             self.request().query("connectionToken").filter(|token| !token.is_empty()).ok_or_else(|| {
                 Box::new(refusal(
@@ -424,7 +444,7 @@ impl Visit<'_> {
             }
         };
         match open(&self.server.core.protector, token, self.request().user_name()) {
-            Ok(token) => Ok((kind, token)),
+            Ok(token) => Ok((kind, *self.request().head.connection.get_or_init(|| token.id))),
             Err(error @ ConnectionTokenError::Unreadable) => {
                 Err(Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))
             }
@@ -435,12 +455,12 @@ impl Visit<'_> {
     }
 
     /// Spec 5.6: the answer waits for `connected`.
-    fn start(self, token: &ConnectionToken) -> Begun<Answer> {
+    fn start(self, id: ConnectionId) -> Begun<Answer> {
         let core = &self.server.core;
-        if core.stopping.is_set() || core.refuses(token.id) {
+        if core.stopping.is_set() || core.refuses(id) {
             return Begun::Done(shutting_down());
         }
-        let Ok(record) = core.record(token.id) else {
+        let Ok(record) = core.record(id) else {
             return Begun::Done(refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one"));
         };
         record.traffic.heard(core, core.now());
@@ -457,16 +477,16 @@ impl Visit<'_> {
     }
 
     /// Spec 2.6: answered at once, whether anybody is there or not.
-    fn abort(&self, token: &ConnectionToken) -> Answer {
+    fn abort(&self, id: ConnectionId) -> Answer {
         let core = &self.server.core;
-        if let Some(record) = core.registry.find(token.id).and_then(Known::record) {
+        if let Some(record) = core.registry.find(id).and_then(Known::record) {
             record.handle(core, heliostat_proto::connection::Input::Aborted);
         }
         answer(StatusCode::OK, Content::PlainText, ResponseBody::empty())
     }
 
     /// Spec 6.6: may land on any server, whether or not it holds the receive request.
-    fn send(self, token: ConnectionToken, kind: TransportKind) -> Begun<Answer> {
+    fn send(self, id: ConnectionId, kind: TransportKind) -> Begun<Answer> {
         let core = &self.server.core;
         if core.stopping.is_set() {
             return Begun::Done(shutting_down());
@@ -477,11 +497,11 @@ impl Visit<'_> {
                 "over WebSockets, send on the socket: this is not a WebSocket request",
             ));
         }
-        let Ok(record) = core.registry.find(token.id).map(Known::living).transpose() else {
+        let Ok(record) = core.registry.find(id).map(Known::living).transpose() else {
             return Begun::Done(refusal(StatusCode::FORBIDDEN, "this connection has ended; start a new one"));
         };
         let Self { callback, admission, .. } = self;
-        let sent = Sent { core: Arc::clone(core), id: token.id, record, kind, callback, admission };
+        let sent = Sent { core: Arc::clone(core), id, record, kind, callback, admission };
         Begun::with(Box::pin(sent.answer()))
     }
 }

@@ -14,10 +14,13 @@ use http::{Request, Response};
 use hyper::service::Service;
 use pin_project_lite::pin_project;
 
-use super::{Http1Error, RequestBody, prepared::Prepared, short_request::ShortRequest};
+use super::{Http1Error, RequestBody, again::Again, prepared::Prepared, short_request::ShortRequest};
 use crate::{
     begun::Begun,
-    http::{answer::Answer, service::HeliostatService},
+    http::{
+        answer::Answer,
+        service::{Arrived, HeliostatService, Resolved},
+    },
     transport::response_body::ResponseBody,
 };
 
@@ -28,6 +31,9 @@ pub(super) struct Beside<S> {
     pub(super) server: Option<HeliostatService>,
     pub(super) others: S,
 }
+
+/// A head that was read before.
+pub(super) type Known = Again<Resolved>;
 
 /// An answer that comes.
 pub(super) enum Asked<F> {
@@ -42,18 +48,33 @@ impl<S> Beside<S>
 where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
 {
-    /// Begins to answer. `None` if it is no request that a library would make one of.
-    pub(super) fn ask(&self, short: &ShortRequest<'_>) -> Option<Asked<S::Future>> {
+    /// Begins to answer, and says what to keep in mind for the next request. `None` if it is no request that a library would make one of.
+    pub(super) fn ask(&self, short: &ShortRequest<'_>) -> Option<(Asked<S::Future>, Option<Known>)> {
         if let Some(server) = &self.server
             && let Some(target) = short.path_and_query()
             && let Some(endpoint) = server.endpoint(target.0)
         {
-            return Some(match server.begin(endpoint, short.head(target), short.body) {
-                Begun::Done(answer) => Asked::Done(Prepared::from(answer)),
-                Begun::Waits(answer) => Asked::Waits(answer),
+            return Some(match server.arrive(endpoint, short.head(target)) {
+                Arrived::Answered(answer) => (Asked::Done(Prepared::from(*answer)), None),
+                Arrived::Asks(exchange) => {
+                    let known = exchange.again().and_then(|resolved| Again::of(short, resolved));
+                    (begun(server.begin(exchange, short.body)), known)
+                }
             });
         }
-        Some(Asked::Others(self.others.call(short.request()?)))
+        Some((Asked::Others(self.others.call(short.request()?)), None))
+    }
+
+    /// The same for a request with a known head.
+    pub(super) fn ask_again(&self, known: &Known, body: &[u8]) -> Option<Asked<S::Future>> {
+        Some(begun(self.server.as_ref()?.begin_again(&known.came_to, body)))
+    }
+}
+
+fn begun<F>(begun: Begun<Answer>) -> Asked<F> {
+    match begun {
+        Begun::Done(answer) => Asked::Done(Prepared::from(answer)),
+        Begun::Waits(answer) => Asked::Waits(answer),
     }
 }
 
@@ -102,7 +123,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::{convert::Infallible, time::Duration};
+    use std::{convert::Infallible, sync::LazyLock, time::Duration};
 
     use super::*;
     use hyper::service::service_fn;
@@ -113,7 +134,7 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use crate::{Cors, EndpointOptions, Http1, Jsonp, Server, Settings, hub};
+    use crate::{Cors, EndpointOptions, Http1, Jsonp, Server, Settings, hub, protect::ConnectionToken};
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -123,7 +144,8 @@ mod tests {
     #[hub]
     impl Quiet {}
 
-    fn server() -> Server {
+    /// One for all, so that its tokens are good everywhere.
+    static SERVER: LazyLock<Server> = LazyLock::new(|| {
         let options = EndpointOptions {
             jsonp: Jsonp::On,
             cors: Cors::allow(["http://a.example"]),
@@ -131,6 +153,10 @@ mod tests {
         };
         let settings = Settings { max_incoming_message: Some(8), ..Settings::default() };
         Server::builder().settings(settings).hub(Quiet).map_hubs("/signalr", options).build().unwrap()
+    });
+
+    fn server() -> Server {
+        SERVER.clone()
     }
 
     async fn pair() -> (TcpStream, TcpStream) {
@@ -168,21 +194,31 @@ mod tests {
     }
 
     fn requests() -> impl Strategy<Value = String> {
+        let (_, token) = ConnectionToken::issue(&SERVER.core.protector, "").unwrap();
+        let known =
+            format!("/signalr/send?transport=serverSentEvents&connectionToken={}", token.replace('+', "%2B"));
         let method = select(vec!["GET", "POST", "OPTIONS", "PUT"]);
-        let target = select(vec![
-            "/signalr/ping",
-            "/SignalR/ping?callback=f",
-            "/signalr/ping?callback=1",
-            "/signalr/ping#x",
-            "/signalr/ping?callback=\"",
-            "/signalr/hubs?a=%22",
-            "/signalr/abort?transport=longPolling",
-            "/signalr/send?transport=longPolling&connectionToken=x",
-            "/signalr/ping?connectionData=[%7B%22name%22:%22nobody%22%7D]",
-            "/signalr/?x",
-            "/signalry",
-            "/",
-        ]);
+        let target = select(
+            vec![
+                &known,
+                &known,
+                "/signalr/ping",
+                "/SignalR/ping?callback=f",
+                "/signalr/ping?callback=1",
+                "/signalr/ping#x",
+                "/signalr/ping?callback=\"",
+                "/signalr/hubs?a=%22",
+                "/signalr/abort?transport=longPolling",
+                "/signalr/send?transport=longPolling&connectionToken=x",
+                "/signalr/ping?connectionData=[%7B%22name%22:%22nobody%22%7D]",
+                "/signalr/?x",
+                "/signalry",
+                "/",
+            ]
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>(),
+        );
         let header = select(vec![
             "Host: x",
             "ORIGIN: http://a.example",
@@ -195,17 +231,23 @@ mod tests {
         ]);
         // None comes in pieces: a library may answer before it has read the last one, and closes then.
         let body = select(vec![0, 3, 9]);
-        let request =
-            (method, target, vec(header, 0..4), body).prop_map(|(method, target, headers, body)| {
+        let letters = vec(select(vec!["data=x&y=", "data=y&y=", "date={}&", "data={}&"]), 1..4);
+        let request = (method, target, vec(header, 0..4), body, letters).prop_map(
+            |(method, target, headers, body, letters)| {
                 let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-                let body = "data=x&y=".chars().chain(std::iter::repeat('z')).take(body).collect::<String>();
-                let length = if body.is_empty() {
-                    String::new()
-                } else {
-                    format!("Content-Length: {}\r\n", body.len())
+                let one = |letters: &str| {
+                    let body = letters.chars().chain(std::iter::repeat('z')).take(body).collect::<String>();
+                    let length = if body.is_empty() {
+                        String::new()
+                    } else {
+                        format!("Content-Length: {}\r\n", body.len())
+                    };
+                    format!("{method} {target} HTTP/1.1\r\n{headers}{length}\r\n{body}")
                 };
-                format!("{method} {target} HTTP/1.1\r\n{headers}{length}\r\n{body}")
-            });
+                // The same again, with other bodies.
+                letters.into_iter().map(one).collect::<String>()
+            },
+        );
         vec(request, 1..3)
             .prop_map(|requests| format!("{}GET / HTTP/1.1\r\nConnection: close\r\n\r\n", requests.concat()))
     }

@@ -27,13 +27,13 @@ use super::{
     Http1, Http1Error, RequestBody, Stop, Streaming,
     alarm::Alarm,
     answer_head::{AnswerHead, Last, Length},
-    beside::{Asked, Beside},
+    beside::{Asked, Beside, Known},
     poll_answer::{self, Meanwhile},
     prepared::Prepared,
     short_request::{Seen, ShortRequest, see},
     wire::{MOST_IN_REQUEST, Wire},
 };
-use crate::ahead::Trail;
+use crate::ahead::{self, Trail};
 use crate::transport::{
     TakenOver, chunk,
     handover::Chunking,
@@ -72,6 +72,8 @@ pub(super) struct Conversation<'a, F> {
     alarm: Alarm<'a>,
     /// Of the last poll or call: the next one mostly is the same connection's.
     trail: Trail,
+    /// The head of a poll or call: the next one mostly begins with the same bytes.
+    known: Option<Known>,
 }
 
 /// Converses until something else goes on, or nothing.
@@ -87,7 +89,8 @@ where
 {
     let sleep = pin!(sleep_until(Instant::now() + limits.header_timeout));
     let (wire, read, alarm) = (Wire::new(socket), Bytes::new(), Alarm::new(sleep));
-    let mut conversation = Conversation { limits, wire, read, stop, alarm, trail: Trail::default() };
+    let mut conversation =
+        Conversation { limits, wire, read, stop, alarm, trail: Trail::default(), known: None };
     loop {
         let (asked, asked_last) = match conversation.next(service).await? {
             Next::Answer(asked, last) => (asked, last),
@@ -111,7 +114,6 @@ where
                     read: &mut conversation.read,
                     alarm: &mut conversation.alarm,
                     stop: conversation.stop.as_mut(),
-                    trail: &conversation.trail,
                 };
                 let answer = poll_answer::answer((link, prompt), conversation.wire, (head, last), meanwhile);
                 let Some(answered) = answer.await else { return Ok(Outcome::Over) };
@@ -188,19 +190,40 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         if self.read.is_empty() {
             return None;
         }
+        if let Some(known) = &self.known
+            && let Some((body, size)) = known.body(&self.read)
+            && let Some(asked) = service.ask_again(known, body)
+        {
+            let last = known.last;
+            return Some(self.taken(asked, last, size));
+        }
         let ask = |short: ShortRequest<'_>| Some((service.ask(&short)?, short.last));
         match see(&self.read, self.limits.max_head, ask) {
-            Seen::Whole((asked, last), size) => {
-                self.trail = Trail::take().unwrap_or(self.trail);
-                self.read.advance(size);
-                if self.read.is_empty() {
-                    self.read = Bytes::new();
-                }
-                Some(Next::Answer(asked, last))
+            Seen::Whole(((asked, known), last), size) => {
+                self.known = known.or(self.known.take());
+                Some(self.taken(asked, last, size))
             }
             Seen::Part if self.read.len() < MOST_IN_REQUEST.min(self.limits.max_head) => None,
             Seen::Part | Seen::Unusual => Some(Next::Unusual),
         }
+    }
+
+    /// Lets go of a request that is being answered.
+    fn taken<A>(&mut self, asked: Asked<A>, last: Last, size: usize) -> Next<A> {
+        if let Some(known) = &self.known {
+            ahead::note(known.lines());
+        }
+        // That of a poll goes along with its answer.
+        if !matches!(asked, Asked::Done(Prepared { course: Course::Poll(..), .. }))
+            && let Some(trail) = Trail::take()
+        {
+            self.trail = trail;
+        }
+        self.read.advance(size);
+        if self.read.is_empty() {
+            self.read = Bytes::new();
+        }
+        Next::Answer(asked, last)
     }
 
     /// Waits for `work`, and for the client's end: then there is nothing to wait for any more.

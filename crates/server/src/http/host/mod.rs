@@ -8,6 +8,7 @@
 //! Promise: one physical connection is one future from beginning to end. When HTTP is over, what spoke it is dropped, and the same future
 //! carries the stream or the WebSocket.
 
+pub(crate) mod again;
 mod alarm;
 pub(crate) mod answer_head;
 mod beside;

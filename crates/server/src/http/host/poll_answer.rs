@@ -79,8 +79,6 @@ pub(super) struct Meanwhile<'a, 'b, F> {
     pub(super) read: &'b mut Bytes,
     pub(super) alarm: &'b mut Alarm<'a>,
     pub(super) stop: Pin<&'b mut Stop<F>>,
-    /// Of the poll.
-    pub(super) trail: &'b Trail,
 }
 
 impl fmt::Debug for PollAnswer {
@@ -99,7 +97,7 @@ pub(super) async fn answer<F: Future<Output = ()>>(
 ) -> Option<(Wire, Last)> {
     let speech = Speech { head: Some(head), last };
     let desk = Desk { wire: Some(wire), speech, phase: Phase::Waiting, is_ahead: false };
-    let answer = Arc::new(PollAnswer { desk: Doorbell::new(desk), trail: *meanwhile.trail });
+    let answer = Arc::new(PollAnswer { desk: Doorbell::new(desk), trail: Trail::take().unwrap_or_default() });
     link.attach(Carrier::Poll(Arc::clone(&answer)));
     let wait = Wait { link, answer };
     // Since it came.
@@ -110,7 +108,7 @@ pub(super) async fn answer<F: Future<Output = ()>>(
             ahead::fetch(&*wait.link);
             ahead::fetch(&*wait.answer);
             // The client asks again, if it is not gone.
-            meanwhile.trail.fetch();
+            wait.answer.trail.fetch();
         }
         // Before it looks for news, so that none is missed.
         wait.link.register(context.waker());

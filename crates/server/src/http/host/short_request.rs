@@ -39,6 +39,8 @@ pub(crate) struct ShortRequest<'a> {
     target: &'a str,
     headers: &'a [Header<'a>],
     pub(crate) body: &'a [u8],
+    /// All bytes up to the body.
+    pub(crate) head: &'a [u8],
     /// Whether the client asked for the end.
     pub(crate) last: Last,
     /// A WebSocket is asked for.
@@ -68,8 +70,11 @@ pub(crate) fn see<T>(
     }
     let Some(Traits { length, last, upgrades }) = Traits::of(head.headers) else { return Seen::Unusual };
     let Some(end) = size.checked_add(length) else { return Seen::Unusual };
-    let Some(body) = text.get(size..end) else { return Seen::Part };
-    let request = ShortRequest { text, method, target, headers: head.headers, body, last, upgrades };
+    let Some((whole, body)) = text.get(..end).and_then(|text| text.split_at_checked(size)) else {
+        return Seen::Part;
+    };
+    let request =
+        ShortRequest { text, head: whole, method, target, headers: head.headers, body, last, upgrades };
     make(request).map_or(Seen::Unusual, |made| Seen::Whole(made, end))
 }
 
