@@ -444,7 +444,14 @@ impl Visit<'_> {
             }
         };
         match open(&self.server.core.protector, token, self.request().user_name()) {
-            Ok(token) => Ok((kind, *self.request().head.connection.get_or_init(|| token.id))),
+            Ok(token) => {
+                let head = &self.request().head;
+                // The others come once.
+                if is_one_of_many(head.command) {
+                    _ = head.connection.set(token.id);
+                }
+                Ok((kind, token.id))
+            }
             Err(error @ ConnectionTokenError::Unreadable) => {
                 Err(Box::new(refusal(StatusCode::BAD_REQUEST, error.to_string())))
             }
