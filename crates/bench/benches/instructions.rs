@@ -21,7 +21,7 @@ use std::{
 use gungraun::{
     Callgrind, EventKind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main,
 };
-use heliostat_bus::{Bus, Delivery, Epoch, Limits, Payload, Start, Subscription, TopicName};
+use heliostat_bus::{Bus, Delivery, Epoch, Limits, Payload, Start, Subscription, TopicName, Woken};
 use heliostat_proto::{
     classic::{HubInvocation, ResponseHead, encode_response},
     connection::{Input, LinkId, Opening, ServerConnection, Timeouts},
@@ -65,7 +65,7 @@ impl Payload for Message {
 struct Audience {
     bus: Bus<Arc<Message>, usize>,
     readers: Vec<Subscription<Arc<Message>, usize>>,
-    woken: Vec<usize>,
+    woken: Woken<usize>,
     taken: Vec<Delivery<Arc<Message>>>,
 }
 
@@ -74,7 +74,7 @@ impl Audience {
         let bus = Bus::new(Epoch::new(1), Limits::default());
         let topics = |id: usize| [TopicName::from("h-LoadHub"), TopicName::from(format!("c-{id}"))];
         let readers = (0..readers).map(|id| bus.subscribe(id, topics(id), Start::Now)).collect();
-        let mut audience = Self { bus, readers, woken: Vec::new(), taken: Vec::new() };
+        let mut audience = Self { bus, readers, woken: Woken::default(), taken: Vec::new() };
         (0..10).for_each(|_| audience.hears());
         audience
     }

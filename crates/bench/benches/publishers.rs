@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use heliostat_bus::{Bus, Epoch, Limits, Payload, Start, Subscription, TopicName};
+use heliostat_bus::{Bus, Epoch, Limits, Payload, Start, Subscription, TopicName, Woken};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Each thread publishes so many in a turn, once its topic is full.
@@ -28,6 +28,10 @@ const TURNS: usize = 7;
 const KEPT: usize = 1000;
 /// Topics of connections that are there while others come and go.
 const CROWD: usize = 100_000;
+/// Those who read one topic.
+const AUDIENCE: usize = 10_000;
+/// Messages to them.
+const BROADCASTS: u32 = 2_000;
 
 fn main() {
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -60,6 +64,17 @@ fn main() {
     println!("| processor per message of one publisher | {} ns | {} ns |", ours.as_nanos(), bare.as_nanos());
     let [ours, bare] = in_turns(ours_growing, bare_growing);
     println!("| the slowest of {CROWD} newcomers | {} µs | {} µs |", ours.as_micros(), bare.as_micros());
+    println!();
+    println!(
+        "| a message to {AUDIENCE} readers of one topic, without what it costs to tell them | ours | bare |"
+    );
+    println!("|---|---|---|");
+    for (what, comings) in [("who stay", 0), ("of whom one leaves and one comes before they are told", 1)] {
+        let mut turns: Vec<_> = (0..TURNS).map(|_| (ours_to_many(comings), bare_to_many())).collect();
+        turns.sort_unstable();
+        let (ours, bare) = turns.get(TURNS / 2).copied().unwrap_or_default();
+        println!("| {what} | {} ns | {} ns |", ours.as_nanos(), bare.as_nanos());
+    }
 }
 
 /// Who publishes to whom.
@@ -170,7 +185,7 @@ fn ours(work: Work, threads: usize) -> Cost {
     let readers: Vec<_> =
         (0..threads * work.readers()).map(|reader| subscribed(&bus, name(reader % threads))).collect();
     let cost = published(threads, |thread| {
-        let (bus, topic, mut woken) = (bus.clone(), name(thread), Vec::new());
+        let (bus, topic, mut woken) = (bus.clone(), name(thread), Woken::default());
         move || {
             woken.clear();
             bus.publish(&topic, Arc::new(Message), &mut woken);
@@ -252,7 +267,7 @@ fn ours_beside() -> Duration {
         let name = connection(number);
         subscribed(&bus, name.clone()).retire(&name);
     };
-    let mut woken = Vec::new();
+    let mut woken = Woken::default();
     beside(come_and_go, || {
         woken.clear();
         bus.publish("h-all", Arc::new(Message), &mut woken);
@@ -290,6 +305,35 @@ fn ours_growing() -> Duration {
 fn bare_growing() -> Duration {
     let mut names = HashSet::new();
     slowest(|name| _ = names.insert(name))
+}
+
+/// What a publisher does under the lock of a large topic, and what those cost it who come and go while it tells the others.
+fn ours_to_many(comings: usize) -> Duration {
+    let bus = TestBus::new(Epoch::new(1), Limits::default());
+    let reader = || subscribed(&bus, String::from("h-all"));
+    let mut readers: VecDeque<_> = (0..AUDIENCE).map(|_| reader()).collect();
+    let mut woken = Woken::new();
+    let mut publish = || {
+        bus.publish("h-all", Arc::new(Message), &mut woken);
+        for _ in 0..comings {
+            readers.pop_front();
+            readers.push_back(reader());
+        }
+        woken.clear();
+    };
+    per_broadcast(&mut publish)
+}
+
+fn bare_to_many() -> Duration {
+    let (log, topic) = (BareLog::default(), BareTopic::default());
+    per_broadcast(&mut || log.publish(&topic, Arc::new(Message)))
+}
+
+fn per_broadcast(publish: &mut impl FnMut()) -> Duration {
+    (0..KEPT).for_each(|_| publish());
+    let before = processor_time();
+    (0..BROADCASTS).for_each(|_| publish());
+    processor_time().saturating_sub(before) / BROADCASTS
 }
 
 fn connection(number: usize) -> String {

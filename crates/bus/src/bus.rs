@@ -1,8 +1,8 @@
 //! The bus: publish, subscribe, collect.
 //!
 //! Lock order, everywhere: the trimming lock, a shard of the directory's names, a topic's state, the log's account (or the
-//! idle queue). Going through a topic's readers happens under that topic's lock alone, so topics do not wait for each
-//! other's readers.
+//! idle queue). A topic's readers are lent under that topic's lock alone and gone through under none, so nobody waits for
+//! another's readers.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::log::{Account, Arrival, Log, NoRoom};
 use crate::message::{Message, Payload};
 use crate::readers::Readers;
 use crate::topic::{Life, Topic, TopicName, TopicState};
-use crate::{Cursor, CursorError, Epoch, Limits, Position, Start, Subscription};
+use crate::{Cursor, CursorError, Epoch, Limits, Position, Start, Subscription, Woken};
 
 /// One log of messages, and the topics they belong to. A clone is another handle to the same log.
 ///
@@ -107,28 +107,28 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
 
     /// Publishes a message: it gets the next number, and the topic keeps it for its readers and for those who return.
     ///
-    /// The handles of the topic's readers are appended to `wake`: wake each of them, once your turn is over. A topic
+    /// The topic's readers are added to `woken`: wake each of them, once your turn is over. A topic
     /// that nobody has subscribed to within its time to live does not exist; then the message is dropped, nothing
     /// is allocated, and the answer is `None`.
     ///
     /// ```
-    /// # use heliostat_bus::{Bus, Epoch, Limits, Payload, Position, Start, TopicName};
+    /// # use heliostat_bus::{Bus, Epoch, Limits, Payload, Position, Start, TopicName, Woken};
     /// # #[derive(Clone)] struct Text(&'static str);
     /// # impl Payload for Text {
     /// #     fn bytes(&self) -> usize { self.0.len() }
     /// #     fn is_command(&self) -> bool { false }
     /// # }
     /// let bus = Bus::new(Epoch::new(1), Limits::default());
-    /// let mut wake = Vec::new();
-    /// assert_eq!(bus.publish("lobby", Text("anybody?"), &mut wake), None);
+    /// let mut woken = Woken::default();
+    /// assert_eq!(bus.publish("lobby", Text("anybody?"), &mut woken), None);
     ///
     /// let ann = bus.subscribe("ann", [TopicName::from("lobby")], Start::Now);
-    /// assert_eq!(bus.publish("lobby", Text("hello"), &mut wake), Some(Position::new(1)));
-    /// assert_eq!(wake, ["ann"]);
+    /// assert_eq!(bus.publish("lobby", Text("hello"), &mut woken), Some(Position::new(1)));
+    /// assert!(woken.iter().eq(&["ann"]));
     /// # drop(ann);
     /// ```
-    pub fn publish(&self, topic: &str, payload: P, wake: &mut Vec<S>) -> Option<Position> {
-        self.put(topic, payload, |readers| readers.clone_into(wake))
+    pub fn publish(&self, topic: &str, payload: P, woken: &mut Woken<S>) -> Option<Position> {
+        self.put(topic, payload, |readers| readers.share_into(woken))
     }
 
     /// The same without a word to the readers. Whoever publishes several messages at once tells them afterwards: see
@@ -137,10 +137,10 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
         self.put(topic, payload, |_| ())
     }
 
-    /// Appends the handles of those who read the topic now to `wake`.
-    pub fn readers(&self, topic: &str, wake: &mut Vec<S>) {
+    /// Adds those who read the topic now to `woken`.
+    pub fn readers(&self, topic: &str, woken: &mut Woken<S>) {
         if let Some(topic) = self.shared.directory.find(topic) {
-            lock(&topic.state).readers.clone_into(wake);
+            lock(&topic.state).readers.share_into(woken);
         }
     }
 
@@ -159,7 +159,7 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
             let limit = if trims < TRIMS { limits.total_bytes } else { usize::MAX };
             match log.append(&topic, store, Arrival { payload, cost, evicted }, limit) {
                 Ok(position) => {
-                    // The log is free again: other topics go on while this one's readers are gone through.
+                    // The log is free again before this topic is asked for its readers.
                     then(readers);
                     return Some(position);
                 }
@@ -257,7 +257,7 @@ impl<P: Payload + Clone, S: Clone> Bus<P, S> {
     }
 }
 
-impl<P, S> Shared<P, S> {
+impl<P, S: Clone> Shared<P, S> {
     /// Keeps the number of idle topics within its limit. The caller holds no lock.
     pub(crate) fn forget_idle(&self) {
         self.log.evicted(self.directory.forget_beyond(self.limits.idle_topics).evicted);

@@ -92,7 +92,7 @@ pub(crate) struct Membership<P, S> {
     pub(crate) evicted_through: Position,
 }
 
-impl<P, S> Directory<P, S> {
+impl<P, S: Clone> Directory<P, S> {
     pub(crate) fn new() -> Self {
         Self {
             names: Names {

@@ -61,11 +61,13 @@ mod lock;
 mod log;
 mod marks;
 mod message;
+mod pages;
 mod position;
 mod readers;
 mod store;
 mod subscription;
 mod topic;
+mod woken;
 
 pub use bus::{Bus, Collected, Statistics};
 pub use cursor::{Cursor, CursorError, Epoch, Start};
@@ -74,3 +76,4 @@ pub use message::{Delivery, Payload};
 pub use position::Position;
 pub use subscription::{Gap, Resting, Subscription, Taken};
 pub use topic::TopicName;
+pub use woken::Woken;

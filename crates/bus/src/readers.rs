@@ -1,8 +1,11 @@
 //! The handles of a topic's readers: joined and left in constant time, and gone through without holes.
 //!
-//! Publishing goes through all of them under the topic's lock, so the handles lie side by side. A key stays valid
-//! while its reader stays, wherever the handle moves: `places[key]` says where it lies. A reader that rests keeps its key
-//! and has no handle, so it costs whoever publishes nothing.
+//! Whoever publishes is lent the handles under the topic's lock and goes through them after it, so they lie side by side
+//! in [pages](Pages). A key stays valid while its reader stays, wherever the handle moves: `places[key]` says where it
+//! lies. A reader that rests keeps its key and has no handle, so it costs whoever publishes nothing.
+
+use crate::pages::Pages;
+use crate::woken::Woken;
 
 /// Most topics are one connection's own, so one reader needs no more than its place in the topic.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub(crate) enum Readers<S> {
 
 #[derive(Debug)]
 pub(crate) struct Several<S> {
-    handles: Vec<Handle<S>>,
+    handles: Pages<Handle<S>>,
     places: Vec<Place>,
     /// The head of the chain of free places.
     free: Option<usize>,
@@ -25,9 +28,9 @@ pub(crate) struct Several<S> {
     resting: usize,
 }
 
-#[derive(Debug)]
-struct Handle<S> {
-    reader: S,
+#[derive(Clone, Debug)]
+pub(crate) struct Handle<S> {
+    pub(crate) reader: S,
     key: usize,
 }
 
@@ -58,6 +61,12 @@ impl<S> Readers<S> {
         Self::Nobody
     }
 
+    pub(crate) const fn is_empty(&self) -> bool {
+        matches!(self, Self::Nobody)
+    }
+}
+
+impl<S: Clone> Readers<S> {
     pub(crate) fn insert(&mut self, reader: S) -> ReaderKey {
         match std::mem::replace(self, Self::Nobody) {
             Self::Nobody => {
@@ -134,14 +143,19 @@ impl<S> Readers<S> {
         }
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        matches!(self, Self::Nobody)
+    /// Adds those who do not rest.
+    pub(crate) fn share_into(&self, woken: &mut Woken<S>) {
+        match self {
+            Self::Nobody | Self::OneRests => {}
+            Self::One(reader) => woken.push(reader.clone()),
+            Self::Several(several) => woken.lend(several.handles.pages()),
+        }
     }
 }
 
-impl<S> Several<S> {
+impl<S: Clone> Several<S> {
     const fn new() -> Self {
-        Self { handles: Vec::new(), places: Vec::new(), free: None, resting: 0 }
+        Self { handles: Pages::new(), places: Vec::new(), free: None, resting: 0 }
     }
 
     const fn is_empty(&self) -> bool {
@@ -180,7 +194,7 @@ impl<S> Several<S> {
         *place = Place::Free { next: self.free };
         self.free = Some(key);
         match at {
-            Some(at) => Some(self.take(at)),
+            Some(at) => self.take(at),
             None => {
                 self.resting -= 1;
                 None
@@ -193,7 +207,7 @@ impl<S> Several<S> {
         let Place::Taken { at } = *place else { return None };
         *place = Place::Rests;
         self.resting += 1;
-        Some(self.take(at))
+        self.take(at)
     }
 
     fn resume(&mut self, key: ReaderKey, reader: S) {
@@ -206,26 +220,14 @@ impl<S> Several<S> {
     }
 
     /// Takes the handle that lies here; the last one takes its place.
-    fn take(&mut self, at: usize) -> S {
-        let reader = self.handles.swap_remove(at).reader;
+    fn take(&mut self, at: usize) -> Option<S> {
+        let reader = self.handles.swap_remove(at)?.reader;
         if let Some(moved) = self.handles.get(at)
             && let Some(place) = self.places.get_mut(moved.key)
         {
             *place = Place::Taken { at };
         }
-        reader
-    }
-}
-
-impl<S: Clone> Readers<S> {
-    pub(crate) fn clone_into(&self, wake: &mut Vec<S>) {
-        match self {
-            Self::Nobody | Self::OneRests => {}
-            Self::One(reader) => wake.push(reader.clone()),
-            Self::Several(several) => {
-                wake.extend(several.handles.iter().map(|handle| handle.reader.clone()));
-            }
-        }
+        Some(reader)
     }
 }
 
@@ -239,8 +241,9 @@ mod tests {
     use super::*;
 
     fn all(readers: &Readers<u32>) -> Vec<u32> {
-        let mut all = Vec::new();
-        readers.clone_into(&mut all);
+        let mut woken = Woken::default();
+        readers.share_into(&mut woken);
+        let mut all: Vec<_> = woken.iter().copied().collect();
         all.sort_unstable();
         all
     }

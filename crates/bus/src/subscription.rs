@@ -30,7 +30,7 @@ const AT_HAND: usize = 3;
 /// reader can come back with its cursor, but there are only so many of those. Whoever is sure that it will come back, or
 /// that it will not, lets it [`rest`](Self::rest) or [`retire`](Self::retire)s it.
 #[must_use = "a subscription that is dropped reads nothing"]
-pub struct Subscription<P, S> {
+pub struct Subscription<P, S: Clone> {
     reader: S,
     seat: Seat<P, S>,
 }
@@ -40,10 +40,10 @@ pub struct Subscription<P, S> {
 ///
 /// Its topics are kept for it, however long it rests; whoever lets readers rest sees to it that they do not for ever.
 #[must_use = "a subscription that is dropped reads nothing"]
-pub struct Resting<P, S>(Seat<P, S>);
+pub struct Resting<P, S: Clone>(Seat<P, S>);
 
 /// Topics and a place in the log, whoever reads there. Dropping it unsubscribes.
-struct Seat<P, S> {
+struct Seat<P, S: Clone> {
     shared: Arc<Shared<P, S>>,
     position: Position,
     joined: SmallVec<[Joined<P, S>; AT_HAND]>,
@@ -337,7 +337,7 @@ impl Horizon {
     }
 }
 
-impl<P, S> Seat<P, S> {
+impl<P, S: Clone> Seat<P, S> {
     fn retire(&mut self, topic: &str) {
         if let Some(Joined { topic, key, .. }) = self.take(topic) {
             self.shared.log.evicted(self.shared.directory.retire(&topic, key));
@@ -351,7 +351,7 @@ impl<P, S> Seat<P, S> {
     }
 }
 
-impl<P, S> Drop for Seat<P, S> {
+impl<P, S: Clone> Drop for Seat<P, S> {
     fn drop(&mut self) {
         for Joined { topic, key, .. } in self.joined.drain(..) {
             self.shared.directory.leave(&topic, key);
@@ -361,19 +361,19 @@ impl<P, S> Drop for Seat<P, S> {
     }
 }
 
-impl<P, S> fmt::Debug for Subscription<P, S> {
+impl<P, S: Clone> fmt::Debug for Subscription<P, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.seat.show(f.debug_struct("Subscription"))
     }
 }
 
-impl<P, S> fmt::Debug for Resting<P, S> {
+impl<P, S: Clone> fmt::Debug for Resting<P, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.show(f.debug_struct("Resting"))
     }
 }
 
-impl<P, S> Seat<P, S> {
+impl<P, S: Clone> Seat<P, S> {
     fn show(&self, mut f: fmt::DebugStruct<'_, '_>) -> fmt::Result {
         f.field("position", &self.position)
             .field("topics", &self.joined.iter().map(|joined| &joined.topic.name).collect::<Vec<_>>())

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use heliostat_bus::{Bus, Epoch, Limits, Payload, Start, TopicName};
+use heliostat_bus::{Bus, Epoch, Limits, Payload, Start, TopicName, Woken};
 
 const TOPICS: usize = 10_000;
 const MESSAGES: usize = 1_000_000;
@@ -42,15 +42,15 @@ fn a_million_messages_to_ten_thousand_topics_stay_within_the_limit() {
     let mut readers =
         names.iter().map(|name| bus.subscribe((), [name.clone()], Start::Now)).collect::<Vec<_>>();
 
-    let mut wake = Vec::new();
+    let mut woken = Woken::default();
     for message in 0..MESSAGES {
-        wake.clear();
+        woken.clear();
         // Half of them to the first hundred topics, so that there are busy and quiet ones. The factor is prime, so all
         // topics have their turn.
         let topic = (message * 7919) % if message % 2 == 0 { 100 } else { TOPICS };
         let body = Body(vec![0; 20 + message % 300].into_boxed_slice());
-        bus.publish(names[topic].as_str(), Arc::new(body), &mut wake).unwrap();
-        assert_eq!(wake.len(), 1);
+        bus.publish(names[topic].as_str(), Arc::new(body), &mut woken).unwrap();
+        assert_eq!(woken.len(), 1);
         // Looking at the account costs nothing next to a publish; at the process it does.
         if message % 64 == 0 {
             assert!(bus.statistics().bytes <= TOTAL_BYTES);

@@ -79,14 +79,20 @@ impl Trail {
 
 /// Works on one after the other. What belongs to the next three is fetched meanwhile, in steps: first what is known of it now, last what can
 /// be found by then.
-pub(crate) fn go_through<T>(all: &[T], steps: [fn(&T); 3], mut work: impl FnMut(&T)) {
-    let [first, second, third] = steps;
-    all.iter().take(3).for_each(first);
-    for (index, each) in all.iter().enumerate() {
-        all.get(index + 3).map(first);
-        all.get(index + 2).map(second);
-        all.get(index + 1).map(third);
+pub(crate) fn go_through<'a, T: 'a>(
+    all: impl IntoIterator<Item = &'a T>,
+    [first, second, third]: [fn(&T); 3],
+    mut work: impl FnMut(&T),
+) {
+    let mut all = all.into_iter();
+    let mut begin = || all.next().inspect(|each| first(each));
+    let mut present = [begin(), begin(), begin()];
+    while let [Some(each), next, next_but_one] = present {
+        let last_of_three = begin();
+        next_but_one.map(second);
+        next.map(third);
         work(each);
+        present = [next, next_but_one, last_of_three];
     }
 }
 

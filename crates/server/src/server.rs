@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use heliostat_bus::{Bus, Position};
+use heliostat_bus::{Bus, Position, Woken};
 use heliostat_proto::{
     connection::{Admission as Welcome, Input, Reason, Timeouts},
     id::ConnectionId,
@@ -51,16 +51,16 @@ const WRITES_IN_LINE: usize = 1024;
 
 thread_local! {
     /// The readers that the present publish has woken; kept so that publishing allocates nothing.
-    static WOKEN: Cell<Vec<Arc<Link>>> = const { Cell::new(Vec::new()) };
+    static WOKEN: Cell<Woken<Arc<Link>>> = const { Cell::new(Woken::new()) };
 }
 
 /// Writes to each of them what is due.
-fn notify_all(woken: &[Arc<Link>]) {
-    if let Some(first) = woken.first() {
+fn notify_all(woken: &Woken<Arc<Link>>) {
+    if let Some(first) = woken.iter().next() {
         let now = Now::of(&first.core);
         let steps: [fn(&Arc<Link>); 3] =
             [|link| ahead::fetch(&**link), |link| link.fetch_carrier(), |link| link.fetch_trail()];
-        ahead::go_through(woken, steps, |link| link.notify_at(&now));
+        ahead::go_through(woken.iter(), steps, |link| link.notify_at(&now));
     }
 }
 
@@ -386,17 +386,16 @@ impl Core {
         self.notify(WOKEN.take(), topics.iter());
     }
 
-    fn notify<'a>(&self, mut woken: Vec<Arc<Link>>, topics: impl Iterator<Item = &'a String>) {
+    fn notify<'a>(&self, mut woken: Woken<Arc<Link>>, topics: impl Iterator<Item = &'a String>) {
         topics.for_each(|topic| self.bus.readers(topic, &mut woken));
         // Whoever runs in a task is in a runtime. To ask for that itself is to write to a count which all threads share.
         let has_runtime = task::try_id().is_some() || Handle::try_current().is_ok();
         // Who answers a poll lets go of it, and what comes of that may be a callback.
         let _runtime = if has_runtime { None } else { self.enter() };
-        if has_runtime && woken.len() > WRITES_IN_LINE {
-            for portion in woken.split_off(WRITES_IN_LINE).chunks(WRITES_IN_LINE) {
-                let portion = portion.to_vec();
-                tokio::spawn(async move { notify_all(&portion) });
-            }
+        let mut rest = if has_runtime { woken.split(WRITES_IN_LINE) } else { None };
+        while let Some(mut portion) = rest {
+            rest = portion.split(WRITES_IN_LINE);
+            tokio::spawn(async move { notify_all(&portion) });
         }
         notify_all(&woken);
         woken.clear();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use heliostat_bus::{Bus, Epoch, Limits, TopicName};
+use heliostat_bus::{Bus, Epoch, Limits, TopicName, Woken};
 use heliostat_proto::connection::Timeouts;
 use heliostat_proto::connection::client::{ClientSettings, Input, Phase, Turn};
 
@@ -79,7 +79,7 @@ pub(crate) struct World {
     pub(crate) storm: Option<(Time, Duration)>,
     queue: BinaryHeap<Reverse<Scheduled>>,
     scheduled: u64,
-    wake: Vec<Reader>,
+    woken: Woken<Reader>,
     start: Instant,
 }
 
@@ -178,7 +178,7 @@ impl World {
             storm: None,
             queue: BinaryHeap::new(),
             scheduled: 0,
-            wake: Vec::new(),
+            woken: Woken::default(),
             start,
         };
         world.new_log();
@@ -376,21 +376,21 @@ impl World {
             Target::Group(group) => &self.groups[usize::from(group)],
             Target::Connection(connection) => &self.topics[connection],
         };
-        let mut wake = std::mem::take(&mut self.wake);
-        wake.clear();
+        let mut woken = std::mem::take(&mut self.woken);
         let bus = &self.logs[log].bus;
-        let accepted = bus.publish(topic.as_str(), Entry { order, body }, &mut wake).is_some();
+        let accepted = bus.publish(topic.as_str(), Entry { order, body }, &mut woken).is_some();
         let (bytes, limit) = (bus.statistics().bytes, self.settings.limits.total_bytes);
         if bytes > limit {
             self.fail(Invariant::Unbounded { what: "bytes in the log", count: bytes, limit });
         }
         if accepted {
             self.ledger.publish(target, body, label.map(Into::into));
-            for reader in wake.drain(..) {
-                self.schedule(self.now, Event::Pump(reader));
+            for reader in woken.iter() {
+                self.schedule(self.now, Event::Pump(*reader));
             }
         }
-        self.wake = wake;
+        woken.clear();
+        self.woken = woken;
         accepted.then_some(order)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use heliostat_bus::{
-    Bus, Collected, Epoch, Gap, Limits, Position, Resting, Start, Subscription, Taken, TopicName,
+    Bus, Collected, Epoch, Gap, Limits, Position, Resting, Start, Subscription, Taken, TopicName, Woken,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -320,11 +320,11 @@ impl Both {
     }
 
     fn publish(&mut self, name: &'static str, kind: Kind) {
-        let mut wake = Vec::new();
+        let mut woken = Woken::default();
         let expected = self.model.publish(name);
         let note = Note { number: self.model.head, bytes: 1, kind };
-        assert_eq!(self.bus.publish(name, note, &mut wake).map(Position::get), expected);
-        let Some(number) = expected else { return assert_eq!(wake, []) };
+        assert_eq!(self.bus.publish(name, note, &mut woken).map(Position::get), expected);
+        let Some(number) = expected else { return assert!(woken.is_empty()) };
         self.kinds.insert(number, kind);
         let models = self.readers.iter_mut().map(|(_, model)| model);
         for reader in models.chain(self.resting.iter_mut().map(|(_, model)| model)) {
@@ -332,6 +332,7 @@ impl Both {
                 due.push((number, kind));
             }
         }
+        let mut wake: Vec<_> = woken.iter().copied().collect();
         wake.sort_unstable();
         let rests = |id: &&usize| self.resting.iter().any(|(_, model)| model.id == **id);
         let awake = self.model.topics[name].readers.iter().filter(|id| !rests(id));

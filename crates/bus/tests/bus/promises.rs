@@ -1,11 +1,12 @@
 //! The promises of the bus one by one, and the rows of the protocol's checklist that it has to keep.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use heliostat_bus::{
     Bus, Collected, CursorError, Delivery, Epoch, Gap, Limits, Position, Start, Statistics, Subscription,
-    TopicName,
+    TopicName, Woken,
 };
 
 use crate::note::{Kind, Note, numbers};
@@ -22,16 +23,16 @@ fn topics<const N: usize>(names: [&str; N]) -> [TopicName; N] {
 
 /// Publishes and says who is to be woken.
 fn publish(bus: &TestBus, topic: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<&'static str> {
-    let mut wake = Vec::new();
+    let mut woken = Woken::default();
     for number in numbers {
-        bus.publish(topic, Note::message(number), &mut wake);
+        bus.publish(topic, Note::message(number), &mut woken);
     }
-    wake
+    woken.iter().copied().collect()
 }
 
 fn command(bus: &TestBus, topic: &str, number: u64) {
     let note = Note { number, bytes: 0, kind: Kind::Command };
-    bus.publish(topic, note, &mut Vec::new()).unwrap();
+    bus.publish(topic, note, &mut Woken::default()).unwrap();
 }
 
 /// All there is for this reader: the numbers, and how many it lost.
@@ -247,8 +248,8 @@ fn cp_203_at_most_a_thousand_idle_topics_are_kept_the_longest_idle_leaves_first(
         drop(bus.subscribe("ann", [TopicName::from(topic.to_string())], Start::Now));
     }
     assert_eq!((bus.statistics().topics, bus.statistics().idle_topics), (1000, 1000));
-    assert_eq!(bus.publish("499", Note::message(0), &mut Vec::new()), None);
-    assert!(bus.publish("500", Note::message(0), &mut Vec::new()).is_some());
+    assert_eq!(bus.publish("499", Note::message(0), &mut Woken::default()), None);
+    assert!(bus.publish("500", Note::message(0), &mut Woken::default()).is_some());
 }
 
 #[test]
@@ -267,7 +268,11 @@ fn the_topics_of_readers_that_end_for_good_push_nobody_elses_out() {
         } else {
             other.retire(&name)
         }
-        assert_eq!(bus.publish(&name, Note::message(2), &mut Vec::new()), None, "it is forgotten at once");
+        assert_eq!(
+            bus.publish(&name, Note::message(2), &mut Woken::default()),
+            None,
+            "it is forgotten at once"
+        );
     }
     let Statistics { topics: left, messages, .. } = bus.statistics();
     assert_eq!((left, messages), (3, 1), "the lobby is, and what Ann is away from");
@@ -285,7 +290,7 @@ fn readers_at_rest_keep_their_topics_however_many_there_are() {
     let away = (0..1500).map(|number| bus.subscribe("away", [name(number)], Start::Now).rest());
     let away: Vec<_> = away.collect();
     for number in 0..1500 {
-        assert!(bus.publish(name(number).as_str(), Note::message(number), &mut Vec::new()).is_some());
+        assert!(bus.publish(name(number).as_str(), Note::message(number), &mut Woken::default()).is_some());
     }
     for (number, rest) in (0..).zip(away) {
         // As a client comes back that has seen less than its last reader.
@@ -333,7 +338,7 @@ fn who_comes_back_to_a_retired_topic_when_nobody_should_any_more_is_told_of_the_
 #[test]
 fn cp_204_publishing_to_a_topic_nobody_subscribed_to_creates_nothing() {
     let bus = bus(Limits::default());
-    assert_eq!(bus.publish("room", Note::message(0), &mut Vec::new()), None);
+    assert_eq!(bus.publish("room", Note::message(0), &mut Woken::default()), None);
     assert_eq!(bus.statistics(), Statistics::default());
     assert_eq!(bus.head(), Position::ZERO);
 }
@@ -495,7 +500,7 @@ fn a_message_larger_than_all_the_room_is_kept_alone() {
     let mut ann = bus.subscribe("ann", topics(["room"]), Start::Now);
     publish(&bus, "room", 0..3);
     let huge = Note { number: 3, bytes: 5000, kind: Kind::Message };
-    assert!(bus.publish("room", huge, &mut Vec::new()).is_some());
+    assert!(bus.publish("room", huge, &mut Woken::default()).is_some());
     assert_eq!(take_all(&mut ann), (vec![3], 3));
     publish(&bus, "room", [4]);
     assert!(bus.statistics().bytes <= 1000, "and it goes as soon as there is another");
@@ -507,7 +512,7 @@ fn a_payload_is_kept_once_and_dropped_when_the_last_reader_is_done() {
     let bus = Bus::<Arc<Note>, ()>::new(Epoch::new(1), Limits::default());
     let mut readers = [(); 3].map(|()| bus.subscribe((), topics(["room"]), Start::Now));
     let note = Arc::new(Note::message(0));
-    bus.publish("room", Arc::clone(&note), &mut Vec::new());
+    bus.publish("room", Arc::clone(&note), &mut Woken::default());
     assert_eq!(Arc::strong_count(&note), 2);
     let mut batch = Vec::new();
     for reader in &mut readers {
@@ -556,4 +561,40 @@ fn what_a_reader_lost_at_rest_is_counted_exactly() {
     let ann = bus.subscribe("ann", topics(["room"]), Start::Now).rest();
     publish(&bus, "room", 0..40);
     assert_eq!(take_all(&mut ann.resume("ann")), ((8..40).collect(), 8));
+}
+
+/// A handle that counts how often one of them was copied.
+#[derive(Debug)]
+struct Counted(Arc<AtomicUsize>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn whoever_publishes_to_many_copies_none_of_their_handles_and_who_leaves_meanwhile_copies_few() {
+    let bus = Bus::<Note, Counted>::new(Epoch::new(1), Limits::default());
+    let copies = Arc::new(AtomicUsize::new(0));
+    let handle = || Counted(Arc::clone(&copies));
+    let mut readers: Vec<_> =
+        (0..1000).map(|_| bus.subscribe(handle(), topics(["room"]), Start::Now)).collect();
+    let copied = || copies.swap(0, Ordering::Relaxed);
+    copied();
+    let mut woken = Woken::default();
+    for number in 0..10 {
+        woken.clear();
+        bus.publish("room", Note::message(number), &mut woken);
+        assert_eq!((woken.len(), copied()), (1000, 0));
+    }
+    // Somebody still goes through them.
+    let first = readers.swap_remove(0);
+    drop(first);
+    assert!((1..200).contains(&copied()));
+    assert_eq!(woken.len(), 1000, "who left is still gone past");
+    woken.clear();
+    bus.publish("room", Note::message(10), &mut woken);
+    assert_eq!((woken.len(), copied()), (999, 0));
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use heliostat_bus::{Bus, Delivery, Epoch, Limits, Position, Start, Subscription, TopicName};
+use heliostat_bus::{Bus, Delivery, Epoch, Limits, Position, Start, Subscription, TopicName, Woken};
 
 use crate::note::Note;
 
@@ -42,11 +42,12 @@ fn all_topics() -> impl Iterator<Item = TopicName> {
 
 /// Publishes numbers to the topics in turn; every writer counts from its own beginning.
 fn write(bus: &TestBus, writer: u64) {
-    let mut wake = Vec::new();
+    let mut woken = Woken::default();
     for number in 0..MESSAGES {
         let topic = TOPICS[(number % 4) as usize];
-        bus.publish(topic, Note::message(writer * MESSAGES + number), &mut wake).unwrap();
-        wake.drain(..).for_each(|bell| bell.ring());
+        bus.publish(topic, Note::message(writer * MESSAGES + number), &mut woken).unwrap();
+        woken.iter().for_each(Bell::ring);
+        woken.clear();
     }
 }
 
@@ -194,7 +195,7 @@ fn topics_that_are_forgotten_under_publishers_leave_nothing_behind() {
             let (bus, is_over) = (&bus, &is_over);
             scope.spawn(move || {
                 while !is_over.load(Ordering::Relaxed) {
-                    bus.publish(topic, Note::message(0), &mut Vec::new());
+                    bus.publish(topic, Note::message(0), &mut Woken::default());
                 }
             });
         }
@@ -228,11 +229,11 @@ fn while_the_readers_of_one_topic_are_gone_through_everything_else_goes_on() {
     let (holds, barrier) = &*held.0;
     holds.store(true, Ordering::Relaxed);
     thread::scope(|scope| {
-        let publisher = scope.spawn(|| bus.publish("a", Note::message(1), &mut Vec::new()));
+        let publisher = scope.spawn(|| bus.publish("a", Note::message(1), &mut Woken::default()));
         barrier.wait();
         // The message has its number, and somebody is still at the readers.
         assert_eq!(bus.head(), Position::new(1));
-        assert_eq!(bus.publish("b", Note::message(2), &mut Vec::new()), Some(Position::new(2)));
+        assert_eq!(bus.publish("b", Note::message(2), &mut Woken::default()), Some(Position::new(2)));
         let mut batch = Vec::new();
         assert_eq!(other.take(10, &mut batch).lost, 0);
         assert_eq!(batch.len(), 1);
