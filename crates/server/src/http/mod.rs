@@ -12,6 +12,7 @@ pub(crate) mod receive;
 pub(crate) mod scripts;
 mod sent;
 pub(crate) mod upgrade;
+mod visit;
 
 pub(crate) mod request;
 pub(crate) mod service;
