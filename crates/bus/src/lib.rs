@@ -15,7 +15,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use heliostat_bus::{Bus, Epoch, Limits, Payload, Start, TopicName};
+//! use heliostat_bus::{Bus, Epoch, Limits, Payload, Start, TopicName, Woken};
 //!
 //! struct Text(&'static str);
 //! impl Payload for Text {
@@ -31,9 +31,9 @@
 //! let bus: Bus<Arc<Text>, u32> = Bus::new(Epoch::new(0x7E), Limits::default());
 //! let mut ann = bus.subscribe(1, [TopicName::from("lobby")], Start::Now);
 //!
-//! let mut wake = Vec::new();
-//! bus.publish("lobby", Arc::new(Text("hello")), &mut wake);
-//! assert_eq!(wake, [1]);
+//! let mut woken = Woken::new();
+//! bus.publish("lobby", Arc::new(Text("hello")), &mut woken);
+//! assert!(woken.iter().eq(&[1]));
 //!
 //! let mut batch = Vec::new();
 //! ann.take(10, &mut batch);
@@ -43,7 +43,7 @@
 //!
 //! // Ann's transport connection breaks, a message is sent, Ann returns with her cursor: nothing is lost.
 //! drop(ann);
-//! bus.publish("lobby", Arc::new(Text("still there?")), &mut wake);
+//! bus.publish("lobby", Arc::new(Text("still there?")), &mut woken);
 //! let start = bus.start_from(Some(&cursor))?;
 //! let mut ann = bus.subscribe(2, [TopicName::from("lobby")], start);
 //! batch.clear();
