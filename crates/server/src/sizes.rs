@@ -5,7 +5,10 @@
 
 use crate::{
     connection::{Record, Tombstone},
-    http::{host::Serving, request::Request},
+    http::{
+        host::Serving,
+        request::{Request, RequestHead},
+    },
     transport::{Link, Reader},
 };
 
@@ -28,7 +31,11 @@ fn hot_types_stay_small() {
             512,
         ),
         ("of that: the place in the log", size_of::<Option<Reader>>(), 224),
-        ("the request that opened it, without its text", SHARED + size_of::<Request>(), 200),
+        (
+            "the request that opened it, in two pieces, without its text",
+            2 * SHARED + size_of::<Request>() + size_of::<RequestHead>(),
+            248,
+        ),
         ("the task that spoke HTTP and carries it", TASK + size_of::<Serving<()>>(), 272),
         ("a tombstone, without its history and its groups", SHARED + size_of::<Tombstone>(), 160),
     ];

@@ -33,7 +33,7 @@ pub(super) struct Beside<S> {
 }
 
 /// A head that was read before.
-pub(super) type Known = Again<Resolved>;
+pub(super) type KnownHead = Again<Resolved>;
 
 /// An answer that comes.
 pub(super) enum Asked<F> {
@@ -49,7 +49,7 @@ where
     S: Service<Request<RequestBody>, Response = Response<ResponseBody>>,
 {
     /// Begins to answer, and says what to keep in mind for the next request. `None` if it is no request that a library would make one of.
-    pub(super) fn ask(&self, short: &ShortRequest<'_>) -> Option<(Asked<S::Future>, Option<Known>)> {
+    pub(super) fn ask(&self, short: &ShortRequest<'_>) -> Option<(Asked<S::Future>, Option<KnownHead>)> {
         if let Some(server) = &self.server
             && let Some(target) = short.path_and_query()
             && let Some(endpoint) = server.endpoint(target.0)
@@ -66,7 +66,7 @@ where
     }
 
     /// The same for a request with a known head.
-    pub(super) fn ask_again(&self, known: &Known, body: &[u8]) -> Option<Asked<S::Future>> {
+    pub(super) fn ask_again(&self, known: &KnownHead, body: &[u8]) -> Option<Asked<S::Future>> {
         Some(begun(self.server.as_ref()?.begin_again(&known.came_to, body)))
     }
 }

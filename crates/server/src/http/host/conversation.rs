@@ -27,7 +27,7 @@ use super::{
     Http1, Http1Error, RequestBody, Stop, Streaming,
     alarm::Alarm,
     answer_head::{AnswerHead, Last, Length},
-    beside::{Asked, Beside, Known},
+    beside::{Asked, Beside, KnownHead},
     poll_answer::{self, Meanwhile},
     prepared::Prepared,
     short_request::{Seen, ShortRequest, see},
@@ -73,7 +73,7 @@ pub(super) struct Conversation<'a, F> {
     /// Of the last poll or call: the next one mostly is the same connection's.
     trail: Trail,
     /// The head of a poll or call: the next one mostly begins with the same bytes.
-    known: Option<Known>,
+    known: Option<KnownHead>,
 }
 
 /// Converses until something else goes on, or nothing.
