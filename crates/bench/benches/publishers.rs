@@ -70,9 +70,7 @@ fn main() {
     );
     println!("|---|---|---|");
     for (what, comings) in [("who stay", 0), ("of whom one leaves and one comes before they are told", 1)] {
-        let mut turns: Vec<_> = (0..TURNS).map(|_| (ours_to_many(comings), bare_to_many())).collect();
-        turns.sort_unstable();
-        let (ours, bare) = turns.get(TURNS / 2).copied().unwrap_or_default();
+        let [ours, bare] = in_turns(|| ours_to_many(comings), bare_to_many);
         println!("| {what} | {} ns | {} ns |", ours.as_nanos(), bare.as_nanos());
     }
 }
@@ -237,7 +235,7 @@ fn published<F: FnMut() + Send>(threads: usize, publisher: impl Fn(usize) -> F) 
 }
 
 /// The medians of both sides' turns.
-fn in_turns(ours: fn() -> Duration, bare: fn() -> Duration) -> [Duration; 2] {
+fn in_turns(ours: impl Fn() -> Duration, bare: impl Fn() -> Duration) -> [Duration; 2] {
     let turns: Vec<_> = (0..TURNS).map(|_| [ours(), bare()]).collect();
     [0, 1].map(|side| {
         let mut all: Vec<Duration> = turns.iter().filter_map(|turn| turn.get(side)).copied().collect();
@@ -247,16 +245,22 @@ fn in_turns(ours: fn() -> Duration, bare: fn() -> Duration) -> [Duration; 2] {
 }
 
 /// What a message costs while another thread has one connection after the other come and go.
-fn beside(come_and_go: impl Fn(usize) + Send, mut publish: impl FnMut()) -> Duration {
+fn beside(come_and_go: impl Fn(usize) + Send, publish: impl FnMut()) -> Duration {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| (CROWD..).take_while(|_| !is_over.load(Ordering::Relaxed)).for_each(come_and_go));
-        (0..KEPT).for_each(|_| publish());
-        let before = processor_time();
-        (0..MESSAGES).for_each(|_| publish());
+        let cost = per_message(MESSAGES, publish);
         is_over.store(true, Ordering::Relaxed);
-        processor_time().saturating_sub(before) / MESSAGES
+        cost
     })
+}
+
+/// What each of so many messages costs this thread, once the topic is full.
+fn per_message(messages: u32, mut publish: impl FnMut()) -> Duration {
+    (0..KEPT).for_each(|_| publish());
+    let before = processor_time();
+    (0..messages).for_each(|_| publish());
+    processor_time().saturating_sub(before) / messages
 }
 
 fn ours_beside() -> Duration {
@@ -313,27 +317,19 @@ fn ours_to_many(comings: usize) -> Duration {
     let reader = || subscribed(&bus, String::from("h-all"));
     let mut readers: VecDeque<_> = (0..AUDIENCE).map(|_| reader()).collect();
     let mut woken = Woken::new();
-    let mut publish = || {
+    per_message(BROADCASTS, || {
         bus.publish("h-all", Arc::new(Message), &mut woken);
         for _ in 0..comings {
             readers.pop_front();
             readers.push_back(reader());
         }
         woken.clear();
-    };
-    per_broadcast(&mut publish)
+    })
 }
 
 fn bare_to_many() -> Duration {
     let (log, topic) = (BareLog::default(), BareTopic::default());
-    per_broadcast(&mut || log.publish(&topic, Arc::new(Message)))
-}
-
-fn per_broadcast(publish: &mut impl FnMut()) -> Duration {
-    (0..KEPT).for_each(|_| publish());
-    let before = processor_time();
-    (0..BROADCASTS).for_each(|_| publish());
-    processor_time().saturating_sub(before) / BROADCASTS
+    per_message(BROADCASTS, || log.publish(&topic, Arc::new(Message)))
 }
 
 fn connection(number: usize) -> String {
