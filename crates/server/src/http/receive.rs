@@ -42,7 +42,6 @@ pub(crate) struct Receive<'a> {
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) id: ConnectionId,
     pub(crate) kind: TransportKind,
-    pub(crate) command: Command,
     pub(crate) callback: Option<Callback>,
     pub(crate) upgrade: Option<Upgrade>,
 }
@@ -89,7 +88,7 @@ impl Receive<'_> {
                 prefix: self.group_prefix,
                 names: self.admission.rejoining_groups(groups).into_iter().collect(),
             },
-            initializes: if self.command == Command::Connect { Initializes::Yes } else { Initializes::No },
+            initializes: if self.command() == Command::Connect { Initializes::Yes } else { Initializes::No },
             start,
             came_at: core.now(),
         };
@@ -105,6 +104,10 @@ impl Receive<'_> {
         self.admission.request()
     }
 
+    fn command(&self) -> Command {
+        self.request().head.command
+    }
+
     /// What it reads besides its groups.
     fn topics(&self, record: &Record) -> Vec<TopicName> {
         let user = self.core.user_id(self.request());
@@ -114,7 +117,7 @@ impl Receive<'_> {
     }
 
     fn opening(&self) -> Opening {
-        match (self.command, self.kind) {
+        match (self.command(), self.kind) {
             (Command::Connect, _) if self.request().protocol_version().has_delayed_start() => {
                 Opening::ConnectDelayed
             }

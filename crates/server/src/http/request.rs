@@ -38,15 +38,14 @@ pub(crate) struct RequestHead {
 }
 
 impl Request {
-    /// Has noted where all of it lies. It is freed when it is answered, and the next one on its physical connection gets the same memory.
+    /// Has noted where all of it lies. The next one on its physical connection mostly has the same head, and gets the memory of the rest when
+    /// that is freed.
     pub(crate) fn note(&self) {
         ahead::note(Lines::of(self));
         ahead::note(Lines::of(&*self.head));
-        self.head
-            .query
-            .places()
-            .into_iter()
-            .for_each(|(address, bytes)| ahead::note(Lines::at(address, bytes)));
+        for (address, bytes) in self.head.query.places() {
+            ahead::note(Lines::at(address, bytes));
+        }
     }
 
     /// The HTTP method.

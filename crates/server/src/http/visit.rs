@@ -103,7 +103,6 @@ impl Visit<'_> {
                     admission: self.admission,
                     id,
                     kind,
-                    command,
                     callback: self.callback,
                     upgrade,
                 };

@@ -1,7 +1,7 @@
 //! The head of an answer, in bytes.
 //!
-//! Nearly all answers say the same of themselves, so the text of the last few heads is kept, and one that is needed again is neither made
-//! again nor kept twice: a thousand polls that wait share one.
+//! Nearly all of ours say what is usual, and that stands in the source. Those of others, and the few of ours that say something more, mostly say
+//! the same as one before: the text of the last few is kept, and one that is needed again is neither made again nor kept twice.
 
 use std::{cell::RefCell, sync::Arc, time::SystemTime};
 
@@ -256,7 +256,7 @@ mod tests {
     use http::{Response, response::Parts};
 
     use crate::{
-        http::answer::{Answer, answer, switch},
+        http::answer::{answer, switch},
         http::host::prepared::Prepared,
         transport::response_body::ResponseBody,
     };
@@ -299,16 +299,14 @@ mod tests {
             head.write(&mut out, Length::Known(1), Last::Yes);
             String::from_utf8(out).unwrap()
         };
-        let contents = |content| move || answer(StatusCode::OK, content, ResponseBody::empty());
-        let mut all: Vec<Box<dyn Fn() -> Answer>> = Vec::new();
-        for content in Content::ALL {
-            all.push(Box::new(contents(content)));
-        }
-        all.push(Box::new(|| switch(HeaderValue::from_static("abc"), ResponseBody::empty())));
-        all.push(Box::new(|| answer(StatusCode::IM_A_TEAPOT, Content::Text, ResponseBody::empty())));
-        for make in all {
-            let [ours, theirs] = [Prepared::from(make()), Prepared::of(make().into())].map(said);
-            assert_eq!(ours, theirs);
+        let answers = || {
+            let usual = Content::ALL.map(|content| answer(StatusCode::OK, content, ResponseBody::empty()));
+            let rare = answer(StatusCode::IM_A_TEAPOT, Content::Text, ResponseBody::empty());
+            let socket = switch(HeaderValue::from_static("abc"), ResponseBody::empty());
+            usual.into_iter().chain([rare, socket])
+        };
+        for (ours, theirs) in answers().zip(answers()) {
+            assert_eq!(said(Prepared::from(ours)), said(Prepared::of(theirs.into())));
         }
     }
 
