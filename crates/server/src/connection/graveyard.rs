@@ -26,10 +26,16 @@ struct Place {
 impl Graveyard {
     /// Says whether it is the next that goes.
     pub(super) fn add(&self, id: ConnectionId, until: u64) -> bool {
+        let place = Place { until, id: id.to_bytes() };
         let mut places = self.lock();
-        // Nearly always the last; not if its client took its time to let go of its transport connection.
+        // Nearly always the last, and to search a long queue is to fetch a line of cold memory at every step.
+        if places.back().is_none_or(|last| last.until <= until) {
+            places.push_back(place);
+            return places.len() == 1;
+        }
+        // Its client took its time to let go of its transport connection.
         let at = places.partition_point(|place| place.until <= until);
-        places.insert(at, Place { until, id: id.to_bytes() });
+        places.insert(at, place);
         at == 0
     }
 
