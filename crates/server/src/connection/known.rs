@@ -57,13 +57,4 @@ impl Known {
             Self::Tombstone(tombstone) => tombstone.history(core),
         }
     }
-
-    pub(super) const fn is_tombstone(&self) -> bool {
-        matches!(self, Self::Tombstone(_))
-    }
-
-    /// Whether it is this very record.
-    pub(super) fn is(&self, record: &Record) -> bool {
-        matches!(self, Self::Record(known) if std::ptr::eq(Arc::as_ptr(known), record))
-    }
 }

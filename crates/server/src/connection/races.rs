@@ -392,6 +392,28 @@ async fn a_tombstone_waits_for_all_transport_connections_and_goes_with_a_shutdow
 }
 
 #[tokio::test]
+async fn a_connection_is_among_the_living_then_among_the_dead_and_then_nowhere() {
+    let server = Server::builder().build().unwrap();
+    let (stage, registry) = (Stage::new(&server.core, 1), &server.core.registry);
+    let id = stage.record.id;
+    let found = || registry.find(id).map(|known| matches!(known, Known::Tombstone(_)));
+    let listed = || (registry.records().len(), registry.all().len());
+    stage.open(Opening::ConnectDelayed);
+    stage.start();
+    assert_eq!((found(), listed()), (Some(false), (1, 1)));
+    stage.hear(Input::Aborted);
+    stage.lose();
+    assert_eq!((found(), listed()), (Some(true), (0, 1)));
+    assert!(server.core.record(id).is_err(), "nobody begins anew under this id");
+    assert!(registry.remove(&stage.record), "its tombstone goes as well");
+    assert_eq!((found(), listed()), (None, (0, 0)));
+    let newer = server.core.record(id).unwrap();
+    assert!(!registry.remove(&stage.record) && !registry.remove_tombstone(id));
+    assert_eq!(newer.id, id);
+    assert_eq!((found(), listed()), (Some(false), (1, 1)));
+}
+
+#[tokio::test]
 async fn a_start_that_comes_too_late_leaves_nothing_behind() {
     let server = Server::builder().build().unwrap();
     let stage = Stage::new(&server.core, 1);
