@@ -1,6 +1,6 @@
 //! Something that many threads have news for and one at a time works on, so that no news is left lying and nobody waits.
 //!
-//! Whoever has news rings. If nobody is inside he goes in himself and answers; if somebody is, he goes away at once, and whoever is
+//! Whoever has news and finds nobody inside goes in himself and answers; if somebody is, he rings and goes away at once, and whoever is
 //! inside looks for rings before he leaves for good. So a publisher never waits for a socket, and yet: when all have left, every ring
 //! has been answered by somebody who went in after it and sees what was written before it.
 //!
@@ -28,9 +28,13 @@ impl<T> Doorbell<T> {
     }
 
     /// There is news: it is answered here and now, or by the thread that is inside. Never waits.
-    pub(crate) fn ring(&self, answer: impl FnMut(&mut T)) {
-        // A swap, not a store: whoever takes the bell down then sees the news of all who rang, not of the last alone.
-        self.rung.swap(true, Ordering::AcqRel);
+    pub(crate) fn ring(&self, mut answer: impl FnMut(&mut T)) {
+        match self.try_enter() {
+            // Mostly nobody is inside, and who goes in needs no bell to know.
+            Some(mut inside) => answer(&mut inside),
+            // A swap, not a store: whoever takes the bell down then sees the news of all who rang, not of the last alone.
+            None => _ = self.rung.swap(true, Ordering::AcqRel),
+        }
         self.answer(answer);
     }
 
