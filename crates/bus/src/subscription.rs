@@ -129,6 +129,12 @@ impl<P: Payload + Clone, S: Clone> Subscription<P, S> {
         self.seat.position
     }
 
+    /// With which publishers wake it.
+    #[must_use]
+    pub const fn handle(&self) -> &S {
+        &self.reader
+    }
+
     /// The cursor that names its place.
     #[must_use]
     pub fn cursor(&self) -> Cursor {

@@ -7,7 +7,11 @@
 //!
 //! Nothing but time depends on it. What was freed meanwhile is fetched in vain, and nothing is read.
 
-use std::{cell::Cell, ptr};
+use std::{
+    cell::Cell,
+    ptr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use branches::prefetch_read_data;
 
@@ -18,7 +22,7 @@ const MOST_AT_ONCE: usize = 24 * LINE;
 /// Into the nearest cache.
 const NEAREST: i32 = 0;
 /// So many places are kept of a request.
-const MOST: usize = 13;
+const MOST: usize = 15;
 /// The count while nobody follows: there is no room for another.
 const NOBODY: usize = usize::MAX;
 
@@ -29,6 +33,10 @@ pub(crate) struct Lines(usize);
 /// What a request needed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Trail([Lines; MOST]);
+
+/// The same where several threads have it fetched while one sets it anew.
+#[derive(Debug, Default)]
+pub(crate) struct SharedTrail([AtomicUsize; MOST]);
 
 thread_local! {
     static NOTED: Noted = const { Noted { places: [const { Cell::new(Lines(0)) }; MOST], count: Cell::new(NOBODY) } };
@@ -74,6 +82,18 @@ impl Trail {
 
     pub(crate) fn fetch(&self) {
         self.0.iter().take_while(|place| **place != Lines::default()).for_each(|place| place.fetch());
+    }
+}
+
+impl SharedTrail {
+    pub(crate) fn set(&self, trail: &Trail) {
+        self.0.iter().zip(&trail.0).for_each(|(place, lines)| place.store(lines.0, Ordering::Relaxed));
+    }
+
+    /// Whoever meets a [`set`](Self::set) has something of both fetched.
+    pub(crate) fn fetch(&self) {
+        let places = self.0.iter().map(|place| Lines(place.load(Ordering::Relaxed)));
+        places.take_while(|place| *place != Lines::default()).for_each(Lines::fetch);
     }
 }
 
@@ -173,6 +193,14 @@ mod tests {
         assert!(Trail::take().is_none());
         assert_eq!(trail.0[..3], [places[1], places[2], Lines::default()]);
         trail.fetch();
+        let shared = SharedTrail::default();
+        for trail in [trail, Trail::default()] {
+            shared.set(&trail);
+            assert!(
+                shared.0.iter().map(|place| place.load(Ordering::Relaxed)).eq(trail.0.map(|lines| lines.0))
+            );
+            shared.fetch();
+        }
     }
 
     #[test]

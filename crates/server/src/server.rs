@@ -40,7 +40,7 @@ use crate::{
     settings::{LateReturn, Settings},
     trace,
     transport::{
-        Link, Now,
+        Now, Waiter,
         turn::{self, Telling},
     },
 };
@@ -51,17 +51,23 @@ const WRITES_IN_LINE: usize = 1024;
 
 thread_local! {
     /// The readers that the present publish has woken; kept so that publishing allocates nothing.
-    static WOKEN: Cell<Woken<Arc<Link>>> = const { Cell::new(Woken::new()) };
+    static WOKEN: Cell<Woken<Waiter>> = const { Cell::new(Woken::new()) };
 }
 
 /// Writes to each of them what is due.
-fn notify_all(woken: &Woken<Arc<Link>>) {
-    if let Some(first) = woken.iter().next() {
-        let now = Now::of(&first.core);
-        let steps: [fn(&Arc<Link>); 3] =
-            [|link| ahead::fetch(&**link), |link| link.fetch_carrier(), |link| link.fetch_trail()];
-        ahead::go_through(woken.iter(), steps, |link| link.notify_at(&now));
-    }
+fn notify_all(woken: &Woken<Waiter>, now: &Now) {
+    let steps: [fn(&Waiter); 3] = [Waiter::fetch, Waiter::fetch_carrier, |_| {}];
+    ahead::go_through(woken.iter(), steps, |waiter| waiter.notify_at(now));
+}
+
+/// Now, on the clock that tests can stop.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// From a server's start to a later time.
+pub(crate) fn nanoseconds_between(started: Instant, time: Instant) -> u64 {
+    u64::try_from(time.saturating_duration_since(started).as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// How a request becomes a user id.
@@ -72,7 +78,7 @@ pub(crate) struct Core {
     pub(crate) timeouts: Arc<Timeouts>,
     pub(crate) settings: Settings,
     pub(crate) protector: Protector,
-    pub(crate) bus: Bus<Arc<Outgoing>, Arc<Link>>,
+    pub(crate) bus: Bus<Arc<Outgoing>, Waiter>,
     pub(crate) registry: Registry,
     pub(crate) heartbeat: Arc<HeartbeatTask>,
     pub(crate) started: Instant,
@@ -325,7 +331,7 @@ impl Server {
 impl Core {
     /// Now, on the clock that tests can stop.
     pub(crate) fn now(&self) -> Instant {
-        tokio::time::Instant::now().into_std()
+        now()
     }
 
     pub(crate) fn nanoseconds_since_start(&self) -> u64 {
@@ -334,7 +340,7 @@ impl Core {
 
     /// From the server's start on.
     pub(crate) fn nanoseconds_until(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.started).as_nanos()).unwrap_or(u64::MAX)
+        nanoseconds_between(self.started, time)
     }
 
     /// The time that is so much later than the server's start.
@@ -386,7 +392,7 @@ impl Core {
         self.notify(WOKEN.take(), topics.iter());
     }
 
-    fn notify<'a>(&self, mut woken: Woken<Arc<Link>>, topics: impl Iterator<Item = &'a String>) {
+    fn notify<'a>(&self, mut woken: Woken<Waiter>, topics: impl Iterator<Item = &'a String>) {
         topics.for_each(|topic| self.bus.readers(topic, &mut woken));
         // Whoever runs in a task is in a runtime. To ask for that itself is to write to a count which all threads share.
         let has_runtime = task::try_id().is_some() || Handle::try_current().is_ok();
@@ -395,9 +401,10 @@ impl Core {
         let mut rest = if has_runtime { woken.split(WRITES_IN_LINE) } else { None };
         while let Some(mut portion) = rest {
             rest = portion.split(WRITES_IN_LINE);
-            tokio::spawn(async move { notify_all(&portion) });
+            let now = Now::of(self);
+            tokio::spawn(async move { notify_all(&portion, &now) });
         }
-        notify_all(&woken);
+        notify_all(&woken, &Now::of(self));
         woken.clear();
         WOKEN.set(woken);
     }

@@ -1,8 +1,8 @@
 //! What stays of a transport connection that is over, until there is another.
 //!
-//! While the state machine waits for the client, its reader rests, with its topics and its place. So no topic of a client that is away is
+//! While the state machine waits for the client, its reader keeps its topics and its place. So no topic of a client that is away is
 //! forgotten, however many other connections come and go. A client that polls only fetches the next answer: the next poll takes the reader
-//! up if it goes on exactly there. Who comes back otherwise begins anew from its cursor, and only then does the old reader leave.
+//! up if it goes on exactly there, and meanwhile it stays where publishers look for it. After a loss it rests, and nobody goes past it. Who comes back otherwise begins anew from its cursor, and only then does the old reader leave.
 //!
 //! When the connection is over its id is refused for as long as messages are kept, so nobody asks for the topic that it had for itself: that
 //! is forgotten at once. (In a log that other servers read too, or that outlives this one, whoever reads it would have to refuse the id.)
@@ -76,7 +76,9 @@ impl Record {
         let mut reader = link.take_reader();
         self.traffic.written(link.take_bytes_written());
         if let Some(reader) = &reader {
-            self.read_up_to.fetch_max(reader.position().get(), Ordering::Relaxed);
+            // Whoever writes it has locked the record.
+            let before = self.read_up_to.load(Ordering::Relaxed);
+            self.read_up_to.store(before.max(reader.position().get()), Ordering::Relaxed);
         }
         let is_current = state.link.as_ref().is_some_and(|current| current.id == link.id);
         if is_current {
@@ -88,7 +90,8 @@ impl Record {
         }
         let endings = self.step(core, &mut state, input, now);
         if is_current && state.waits() {
-            let rest = reader.take().map(Reader::rest);
+            let is_answered = matches!(input, Input::Answered(_));
+            let rest = reader.take().map(if is_answered { Reader::wait } else { Reader::rest });
             if let Some(left) = &mut state.left {
                 left.at_rest = rest;
             }

@@ -31,7 +31,7 @@ use crate::{
     http::request::Request,
     server::{Core, Server},
     settings::{LateReturn, Settings},
-    transport::{Framing, GroupsRead, Initializes, Link, LinkSeed, Now, link::Says},
+    transport::{Framing, GroupsRead, Initializes, Link, LinkSeed, Now, ReaderSeed, link::Says},
 };
 
 /// Enough for every two threads to meet in every order on two cores; about a second in a debug build.
@@ -133,15 +133,17 @@ impl Stage {
         let owner = self.owner();
         let framing = if self.polls() { Framing::LongPolling } else { Framing::EventStream };
         let seed = LinkSeed {
-            connection: self.record.id,
             kind: self.kind,
-            framing,
             admission: Arc::clone(&owner.admission),
             topics: vec![self.record.topic.clone()],
-            groups: GroupsRead { prefix: "", names: BTreeSet::new() },
-            initializes: Initializes::Yes,
             start: Start::After(Position::ZERO),
             came_at: self.core.now(),
+            reader: ReaderSeed {
+                connection: self.record.id,
+                framing,
+                groups: GroupsRead { prefix: "", names: BTreeSet::new() },
+                initializes: Initializes::Yes,
+            },
         };
         let arrival = Arrival { seed, opening, endpoint: owner.endpoint };
         let opened = self.record.open(&self.core, arrival);

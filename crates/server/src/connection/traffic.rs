@@ -37,9 +37,9 @@ impl Traffic {
         self.read.fetch_add(bytes as u64, Relaxed);
     }
 
-    /// A transport connection has ended that had written so much.
+    /// A transport connection has ended that had written so much. For one thread at a time.
     pub(crate) fn written(&self, bytes: u64) {
-        self.written.fetch_add(bytes, Relaxed);
+        self.written.store(self.written.load(Relaxed) + bytes, Relaxed);
     }
 
     pub(crate) fn bytes_read(&self) -> u64 {

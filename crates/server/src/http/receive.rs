@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use heliostat_bus::{CursorError, TopicName};
 use heliostat_proto::{
     connection::Opening,
@@ -25,7 +26,7 @@ use crate::{
     protect::GroupsToken,
     server::Core,
     transport::{
-        Framing, GroupsRead, Initializes, Link, LinkSeed,
+        Framing, GroupsRead, Initializes, Link, LinkSeed, ReaderSeed,
         passage::Passage,
         response_body::{Prompt, ResponseBody},
         stop_response,
@@ -78,24 +79,27 @@ impl Receive<'_> {
             Err(farewell) => return Err(self.stop(&farewell, &framing)),
         };
         let groups = GroupsToken::open(&core.protector, self.id, self.request().query_or_form("groupsToken"));
-        let seed = LinkSeed {
+        let reader = ReaderSeed {
             connection: self.id,
-            kind: self.kind,
             framing: framing.clone(),
-            admission: Arc::clone(&self.admission),
-            topics: self.topics(&record),
             groups: GroupsRead {
                 prefix: self.group_prefix,
                 names: self.admission.rejoining_groups(groups).into_iter().collect(),
             },
             initializes: if self.command() == Command::Connect { Initializes::Yes } else { Initializes::No },
+        };
+        let seed = LinkSeed {
+            kind: self.kind,
+            admission: Arc::clone(&self.admission),
+            topics: self.topics(&record),
             start,
             came_at: core.now(),
+            reader,
         };
         let opening = self.opening();
         let arrival = Arrival { seed, opening, endpoint: self.endpoint };
         match record.open(core, arrival) {
-            Some(link) => Ok(self.carry(link, opening, record)),
+            Some(link) => Ok(self.carry(link, opening, record, framing.preamble())),
             None => Err(self.stop(&record.farewell(), &framing)),
         }
     }
@@ -146,7 +150,13 @@ impl Receive<'_> {
         })
     }
 
-    fn carry(self, link: Arc<Link>, opening: Opening, record: Arc<Record>) -> Begun<Answer> {
+    fn carry(
+        self,
+        link: Arc<Link>,
+        opening: Opening,
+        record: Arc<Record>,
+        preamble: Option<Bytes>,
+    ) -> Begun<Answer> {
         if opening == Opening::ConnectDelayed {
             link.publish_initialize();
         }
@@ -155,10 +165,11 @@ impl Receive<'_> {
         }
         let (callback, kind) = (self.callback, self.kind);
         // From here on, dropping the body (because the client went away) ends the transport connection.
-        let body = ResponseBody::stream(Arc::clone(&link), prompt(opening));
+        let body = |link| ResponseBody::stream(link, preamble, prompt(opening));
         if opening != Opening::ConnectAtOnce {
-            return Begun::Done(stream_answer(kind, callback.as_ref(), body));
+            return Begun::Done(stream_answer(kind, callback.as_ref(), body(link)));
         }
+        let body = body(Arc::clone(&link));
         // These clients take the first byte for the start (D-6); the answer waits for `connected`.
         Begun::Waits(Box::pin(async move {
             if record.callbacks.connected().await == Outcome::Failed {

@@ -12,10 +12,11 @@ use heliostat_proto::{
     id::ConnectionId,
 };
 
-use super::{Framing, Link, LinkSeed, link::More, shared_batch::shared};
+use super::{Framing, Link, Waiter, link::More, shared_batch::shared};
 use crate::{
     ahead::Lines,
     encoded::{Acknowledge, Command, Encoded, Format, Outgoing},
+    http::host::{Claim, Desk},
     lost::{LossCause, LostCount},
     metrics::Counter,
     protect::GroupsToken,
@@ -36,11 +37,21 @@ thread_local! {
     static BATCH: Cell<Batch> = const { Cell::new(Vec::new()) };
 }
 
+/// What a receive request says of its reader, besides topics and place.
+#[derive(Debug)]
+pub(crate) struct ReaderSeed {
+    pub(crate) connection: ConnectionId,
+    pub(crate) framing: Framing,
+    /// Verified and filtered: what the client's groups token is worth.
+    pub(crate) groups: GroupsRead,
+    pub(crate) initializes: Initializes,
+}
+
 /// One transport connection's place in the log, and what it still has to say about itself.
 #[derive(Debug)]
 pub(crate) struct Reader {
     connection: ConnectionId,
-    subscription: Subscription<Arc<Outgoing>, Arc<Link>>,
+    subscription: Subscription<Arc<Outgoing>, Waiter>,
     framing: Framing,
     groups: GroupsRead,
     initializes: Initializes,
@@ -55,9 +66,18 @@ pub(crate) struct Reader {
 /// exactly there.
 #[derive(Debug)]
 pub(crate) struct AtRest {
-    subscription: Resting<Arc<Outgoing>, Arc<Link>>,
+    place: Place,
     hindsight: Hindsight,
     told: Position,
+}
+
+/// Where publishers find a reader whose client is away.
+#[derive(Debug)]
+enum Place {
+    /// Nowhere.
+    Nowhere(Resting<Arc<Outgoing>, Waiter>),
+    /// At the desk where its client's next poll is expected.
+    Desk(Subscription<Arc<Outgoing>, Waiter>),
 }
 
 /// The groups that a reader reads.
@@ -124,19 +144,37 @@ impl GroupsRead {
 impl AtRest {
     /// Whether a reader of these topics, and no others but of so many groups, would begin just where this one is.
     pub(crate) fn goes_on_at(&self, start: Start, topics: &[TopicName], groups: usize) -> bool {
+        fn reads<'a>(
+            own: impl ExactSizeIterator<Item = &'a TopicName>,
+            topics: &[TopicName],
+            groups: usize,
+        ) -> bool {
+            own.len() == topics.len() + groups && own.take(topics.len()).eq(topics)
+        }
         start == Start::After(self.told)
-            && self.subscription.topics().len() == topics.len() + groups
-            && self.subscription.topics().take(topics.len()).eq(topics)
+            && match &self.place {
+                Place::Nowhere(resting) => reads(resting.topics(), topics, groups),
+                Place::Desk(subscription) => reads(subscription.topics(), topics, groups),
+            }
     }
 
     /// Nobody will take it up, nor ask for the topic that the connection had for itself.
     pub(crate) fn retire(self, own: &TopicName) {
-        self.subscription.retire(own.as_str());
+        match self.place {
+            Place::Nowhere(resting) => resting.retire(own.as_str()),
+            Place::Desk(subscription) => subscription.retire(own.as_str()),
+        }
     }
 }
 
+/// Where nobody sits.
+fn at_another_desk(resting: Resting<Arc<Outgoing>, Waiter>) -> (Subscription<Arc<Outgoing>, Waiter>, Claim) {
+    let claim = Desk::claimed();
+    (resting.resume(Waiter::Desk(Arc::clone(claim.desk()))), claim)
+}
+
 impl Reader {
-    pub(crate) fn new(seed: LinkSeed, subscription: Subscription<Arc<Outgoing>, Arc<Link>>) -> Self {
+    pub(crate) fn new(seed: ReaderSeed, subscription: Subscription<Arc<Outgoing>, Waiter>) -> Self {
         Self {
             connection: seed.connection,
             told: subscription.position(),
@@ -149,20 +187,34 @@ impl Reader {
         }
     }
 
-    /// The reader of the poll before, for the client that has got its answer. Its groups are those of the seed.
-    pub(crate) fn resume(seed: LinkSeed, rest: AtRest, link: &Arc<Link>) -> Self {
-        let AtRest { subscription, hindsight, told } = rest;
+    /// The reader of the poll before, for the client that has got its answer, and where this poll is answered: at the desk where publishers
+    /// look for it already, unless somebody else sits there. Its groups are those of the seed.
+    pub(crate) fn resume(seed: ReaderSeed, rest: AtRest) -> (Self, Claim) {
+        let AtRest { place, hindsight, told } = rest;
         let hindsight = match hindsight {
             Hindsight::Clear | Hindsight::Rested => Hindsight::Rested,
             Hindsight::Blurred => Hindsight::Blurred,
         };
-        Self { hindsight, told, ..Self::new(seed, subscription.resume(Arc::clone(link))) }
+        let (subscription, claim) = match place {
+            Place::Desk(subscription) => match subscription.handle().claim() {
+                Some(claim) => (subscription, claim),
+                None => at_another_desk(subscription.rest()),
+            },
+            Place::Nowhere(resting) => at_another_desk(resting),
+        };
+        (Self { hindsight, told, ..Self::new(seed, subscription) }, claim)
     }
 
     /// Its client is away and may come back.
     pub(crate) fn rest(self) -> AtRest {
         let Self { subscription, hindsight, told, .. } = self;
-        AtRest { subscription: subscription.rest(), hindsight, told }
+        AtRest { place: Place::Nowhere(subscription.rest()), hindsight, told }
+    }
+
+    /// Its client has its answer, and mostly polls again at once.
+    pub(crate) fn wait(self) -> AtRest {
+        let Self { subscription, hindsight, told, .. } = self;
+        AtRest { place: Place::Desk(subscription), hindsight, told }
     }
 
     /// It ends, and nobody will ask for the topic that the connection had for itself.

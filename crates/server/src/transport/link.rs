@@ -20,15 +20,14 @@ use heliostat_bus::{Gap, Start, TopicName};
 use heliostat_proto::{
     classic::{ResponseHead, encode_response},
     connection::{Ending, Input, LinkId},
-    id::ConnectionId,
     transport_kind::TransportKind,
 };
 
 pub(crate) use self::due::{Due, End, More, Says, Step};
 pub(crate) use super::delivery::Initializes;
 use super::{
-    AtomicWaker, Framing, Now,
-    delivery::{AtRest, GroupsRead, Reader},
+    AtomicWaker, Framing, Now, Waiter,
+    delivery::{AtRest, GroupsRead, Reader, ReaderSeed},
     socket::Socket,
     streams::Stream,
     wakes::Wakes,
@@ -37,7 +36,7 @@ use crate::{
     ahead::{self, Lines},
     application::{Admission, Context},
     connection::{Farewell, Record},
-    http::host::PollAnswer,
+    http::host::{Claim, Desk},
     lost::{LossCause, LostCount},
     metrics::Counter,
     server::Core,
@@ -47,17 +46,13 @@ use crate::{
 /// Everything a receive request brings to its transport connection.
 #[derive(Debug)]
 pub(crate) struct LinkSeed {
-    pub(crate) connection: ConnectionId,
     pub(crate) kind: TransportKind,
-    pub(crate) framing: Framing,
     pub(crate) admission: Arc<dyn Admission>,
     /// What it reads besides its groups.
     pub(crate) topics: Vec<TopicName>,
-    /// Verified and filtered: what the client's groups token is worth.
-    pub(crate) groups: GroupsRead,
-    pub(crate) initializes: Initializes,
     pub(crate) start: Start,
     pub(crate) came_at: Instant,
+    pub(crate) reader: ReaderSeed,
 }
 
 /// One transport connection.
@@ -68,6 +63,8 @@ pub(crate) struct Link {
     pub(crate) core: Arc<Core>,
     pub(crate) admission: Arc<dyn Admission>,
     reader: Mutex<Option<Reader>>,
+    /// Where it is answered, if it is a poll.
+    claim: Option<Claim>,
     /// The task that carries this link's bytes.
     waker: AtomicWaker,
     /// How it was woken.
@@ -95,13 +92,11 @@ impl fmt::Debug for Link {
     }
 }
 
-/// What carries a link and can be written to by publishers.
+/// What carries a stream or a WebSocket, and can be written to by publishers.
 #[derive(Debug)]
 pub(crate) enum Carrier {
     /// A stream whose socket was handed over.
     Stream(Arc<Stream>),
-    /// The answer that a poll waits for.
-    Poll(Arc<PollAnswer>),
     /// Where the socket of a WebSocket lies. Who writes there finds it in the [`Socket`]; this is to have it fetched.
     WebSocket(Lines),
 }
@@ -118,7 +113,8 @@ enum LinkEnd {
 impl LinkSeed {
     /// Whether the reader that rests would read just the same for it. `groups` are those that it reads.
     pub(crate) fn resumes(&self, rest: &AtRest, groups: &GroupsRead) -> bool {
-        self.groups == *groups && rest.goes_on_at(self.start, &self.topics, groups.names.len())
+        let own = &self.reader.groups;
+        *own == *groups && rest.goes_on_at(self.start, &self.topics, own.names.len())
     }
 }
 
@@ -131,15 +127,37 @@ impl Link {
         seed: LinkSeed,
         rest: Option<AtRest>,
     ) -> Arc<Self> {
-        let (kind, connection) = (seed.kind, seed.connection);
-        let now = core.nanoseconds_until(seed.came_at);
+        let LinkSeed { kind, admission, mut topics, start, came_at, reader: seed } = seed;
+        let now = core.nanoseconds_until(came_at);
+        let subscribe = |waiter, seed: ReaderSeed| {
+            topics.extend(seed.groups.topics());
+            let subscription = core.bus.subscribe(waiter, topics, start);
+            if subscription.start_gap() == Some(Gap::UnknownCursor) {
+                record.lost(core, (LossCause::OtherLog, LostCount::Unknown));
+            }
+            Reader::new(seed, subscription)
+        };
+        // Publishers look for a poll's reader at its desk, for others at the link, which must be there first.
+        let (polled, seed) = match rest {
+            Some(rest) => (Some(Reader::resume(seed, rest)), None),
+            None if kind == TransportKind::LongPolling => {
+                let claim = Desk::claimed();
+                (Some((subscribe(Waiter::Desk(Arc::clone(claim.desk())), seed), claim)), None)
+            }
+            None => (None, Some((seed, subscribe))),
+        };
+        let (reader, claim) = polled.unzip();
+        if let Some(reader) = &reader {
+            reader.topic_lines().for_each(ahead::note);
+        }
         let link = Arc::new(Self {
             id,
-            kind: seed.kind,
+            kind,
             record: Arc::clone(record),
             core: Arc::clone(core),
-            admission: Arc::clone(&seed.admission),
-            reader: Mutex::new(None),
+            admission,
+            reader: Mutex::new(reader),
+            claim,
             waker: AtomicWaker::new(),
             wakes: Wakes::new(),
             socket: Socket::new(),
@@ -153,28 +171,15 @@ impl Link {
             written_at: AtomicU64::new(now),
             heard_at: AtomicU64::new(now),
         });
-        let reader = match rest {
-            Some(rest) => Reader::resume(seed, rest, &link),
-            None => link.subscribe(seed),
-        };
-        reader.topic_lines().for_each(ahead::note);
-        *link.lock_reader() = Some(reader);
-        trace::transport_opened(kind, connection);
+        if let Some((seed, subscribe)) = seed {
+            *link.lock_reader() = Some(subscribe(Waiter::Link(Arc::clone(&link)), seed));
+        }
+        ahead::note(Lines::of(&*link));
+        trace::transport_opened(kind, record.id);
         core.counters.increment(Counter::current(kind));
         core.counters.increment(Counter::MessageBusSubscribersCurrent);
         core.counters.increment(Counter::MessageBusSubscribersTotal);
         link
-    }
-
-    fn subscribe(self: &Arc<Self>, mut seed: LinkSeed) -> Reader {
-        let core = &self.core;
-        let mut topics = std::mem::take(&mut seed.topics);
-        topics.extend(seed.groups.topics());
-        let subscription = core.bus.subscribe(Arc::clone(self), topics, seed.start);
-        if subscription.start_gap() == Some(Gap::UnknownCursor) {
-            self.record.lost(core, (LossCause::OtherLog, LostCount::Unknown));
-        }
-        Reader::new(seed, subscription)
     }
 
     /// Asks, through the log, that the next response say `S` (CP-102).
@@ -189,40 +194,39 @@ impl Link {
     }
 
     /// The same for somebody who has more of them to notify.
-    pub(crate) fn notify_at(&self, now: &Now<'_>) {
-        match self.kind {
-            TransportKind::WebSockets => self.socket.pump(self, now),
-            TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling => {
-                match self.carrier.get() {
-                    Some(Carrier::Stream(stream)) => stream.pump(self, now),
-                    Some(Carrier::Poll(answer)) => answer.pump(self, now),
-                    Some(Carrier::WebSocket(_)) | None => self.waker.wake(),
-                }
-            }
+    pub(crate) fn notify_at(&self, now: &Now) {
+        match (self.kind, &self.claim) {
+            (TransportKind::WebSockets, _) => self.socket.pump(self, now),
+            (TransportKind::LongPolling, Some(claim)) => claim.desk().pump(now),
+            (
+                TransportKind::ServerSentEvents | TransportKind::ForeverFrame | TransportKind::LongPolling,
+                _,
+            ) => match self.carrier.get() {
+                Some(Carrier::Stream(stream)) => stream.pump(self, now),
+                Some(Carrier::WebSocket(_)) | None => self.waker.wake(),
+            },
         }
     }
 
     /// Has fetched what is next to be needed behind the link itself, which was fetched before.
     pub(crate) fn fetch_carrier(&self) {
-        match self.carrier.get() {
-            Some(Carrier::Stream(stream)) => ahead::fetch(&**stream),
-            Some(Carrier::Poll(answer)) => ahead::fetch(&**answer),
-            Some(Carrier::WebSocket(socket)) => socket.fetch(),
-            None => {}
+        match (&self.claim, self.carrier.get()) {
+            (Some(claim), _) => ahead::fetch(&**claim.desk()),
+            (None, Some(Carrier::Stream(stream))) => ahead::fetch(&**stream),
+            (None, Some(Carrier::WebSocket(socket))) => socket.fetch(),
+            (None, None) => {}
         }
     }
 
-    /// The same for what is behind the carrier.
-    pub(crate) fn fetch_trail(&self) {
-        if let Some(Carrier::Poll(answer)) = self.carrier.get() {
-            answer.trail().fetch();
-        }
+    /// Where it is answered, if it is a poll.
+    pub(crate) fn desk(&self) -> Option<&Arc<Desk>> {
+        self.claim.as_ref().map(Claim::desk)
     }
 
     /// The same for somebody who has locked the connection's record: whoever answers a poll lets go of it, and locks the record for that.
     pub(crate) fn notify_locked(&self) {
         match self.kind {
-            TransportKind::LongPolling => self.waker.wake(),
+            TransportKind::LongPolling => self.task().wake(),
             TransportKind::WebSockets | TransportKind::ServerSentEvents | TransportKind::ForeverFrame => {
                 self.notify();
             }
@@ -284,21 +288,30 @@ impl Link {
 
     /// Wakes the task that carries this link.
     pub(crate) fn wake(&self) {
-        self.wakes.wake(&self.waker);
+        self.wakes.wake(self.task());
     }
 
     /// The carrier's waker, as by [`register`](Self::register); and whether there was a [`wake`](Self::wake) since this was asked last.
     pub(crate) fn takes_wake(&self, waker: &Waker) -> bool {
-        self.wakes.take(&self.waker, waker)
+        self.wakes.take(self.task(), waker)
     }
 
     /// The carrier's waker; taken before it looks for work, so that no news is missed.
     pub(crate) fn register(&self, waker: &Waker) {
-        self.waker.register(waker);
+        self.task().register(waker);
     }
 
-    pub(crate) fn framing(&self) -> Option<Framing> {
-        self.lock_reader().as_ref().map(|reader| reader.framing().clone())
+    /// The same for a body that another host carries.
+    pub(crate) fn register_body(&self, waker: &Waker) {
+        self.register(waker);
+        if let Some(desk) = self.desk() {
+            desk.register(waker);
+        }
+    }
+
+    /// How to wake the task that carries it. Polls that follow one another have mostly the same.
+    fn task(&self) -> &AtomicWaker {
+        self.desk().map_or(&self.waker, |desk| desk.task())
     }
 
     /// Whom this transport connection's callbacks are about.
@@ -307,7 +320,7 @@ impl Link {
     }
 
     /// Bytes have gone out. If they say something, the keep-alive clock starts again.
-    pub(crate) fn wrote(&self, bytes: usize, says: Says, now: &Now<'_>) {
+    pub(crate) fn wrote(&self, bytes: usize, says: Says, now: &Now) {
         self.bytes_written.fetch_add(bytes as u64, Ordering::Relaxed);
         if says == Says::Something {
             self.written_at.store(now.nanoseconds_since_start(), Ordering::Relaxed);
@@ -364,7 +377,8 @@ impl Link {
 
     /// The transport connection is over; `input` says how. Whatever comes first counts.
     pub(crate) fn close(&self, input: Input) {
-        if self.closed.swap(true, Ordering::AcqRel) {
+        // Who said an answer has closed it; whoever waited for that comes later.
+        if self.closed.load(Ordering::Relaxed) || self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         self.core.counters.decrement(Counter::current(self.kind));

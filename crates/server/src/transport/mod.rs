@@ -20,16 +20,18 @@ mod shared_batch;
 mod socket;
 pub(crate) mod streams;
 pub(crate) mod turn;
+mod waiter;
 mod wakes;
 pub(crate) mod web_sockets;
 
 // `doorbell` and `wakes` take their locks from here: the real things in the product, others that loom schedules in tests/races.rs.
 use std::sync;
 
-use futures_util::task::AtomicWaker;
+pub(crate) use futures_util::task::AtomicWaker;
 
-pub(crate) use delivery::{AtRest, GroupsRead, Reader};
+pub(crate) use delivery::{AtRest, GroupsRead, Reader, ReaderSeed};
 pub(crate) use framing::{Framing, LAST_CHUNK, chunk};
 pub(crate) use io::{TakenOver, try_write, write_now};
 pub(crate) use link::{Initializes, Link, LinkSeed, stop_response};
 pub(crate) use now::Now;
+pub(crate) use waiter::Waiter;

@@ -3,24 +3,29 @@
 //! A publisher notes on every connection that it was written to just now. For a thousand sockets that are written to within a few
 //! milliseconds one look at the clock will do: who seems to have been written to a little earlier gets its keep-alive a little earlier.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, time::Instant};
 
-use crate::server::Core;
+use crate::server::{self, Core};
 
 /// The time of one turn of writing.
 #[derive(Debug)]
-pub(crate) struct Now<'a> {
-    core: &'a Core,
+pub(crate) struct Now {
+    started: Instant,
     nanoseconds: OnceCell<u64>,
 }
 
-impl<'a> Now<'a> {
-    pub(crate) const fn of(core: &'a Core) -> Self {
-        Self { core, nanoseconds: OnceCell::new() }
+impl Now {
+    pub(crate) const fn of(core: &Core) -> Self {
+        Self::since(core.started)
+    }
+
+    /// For a server that started then.
+    pub(crate) const fn since(started: Instant) -> Self {
+        Self { started, nanoseconds: OnceCell::new() }
     }
 
     /// Nanoseconds since the server's start.
     pub(crate) fn nanoseconds_since_start(&self) -> u64 {
-        *self.nanoseconds.get_or_init(|| self.core.nanoseconds_since_start())
+        *self.nanoseconds.get_or_init(|| server::nanoseconds_between(self.started, server::now()))
     }
 }

@@ -72,8 +72,7 @@ impl ResponseBody {
     }
 
     /// A response that lives as long as its link. Dropping it before its end means that the client is gone.
-    pub(crate) fn stream(link: Arc<Link>, prompt: Prompt) -> Self {
-        let preamble = link.framing().and_then(|framing| framing.preamble());
+    pub(crate) fn stream(link: Arc<Link>, preamble: Option<Bytes>, prompt: Prompt) -> Self {
         Self(Kind::Stream(StreamBody { link, preamble, ended: false, prompt, offered: None }))
     }
 
@@ -165,7 +164,7 @@ impl StreamBody {
         if self.ended {
             return Poll::Ready(None);
         }
-        self.link.register(context.waker());
+        self.link.register_body(context.waker());
         if let Some(bytes) = self.preamble.take() {
             self.wrote(&bytes, Says::Something);
             return Poll::Ready(Some(bytes));

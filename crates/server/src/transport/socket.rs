@@ -112,7 +112,7 @@ impl Socket {
     }
 
     /// Writes whatever is due, unless another thread is at it: then that one does.
-    pub(super) fn pump(&self, link: &Link, now: &Now<'_>) {
+    pub(super) fn pump(&self, link: &Link, now: &Now) {
         self.out.ring(|out| self.write_due(out, link, now));
     }
 
@@ -198,7 +198,7 @@ impl Socket {
     }
 
     /// Writes what is due, as far as the kernel takes it.
-    fn write_due(&self, out: &mut Out, link: &Link, now: &Now<'_>) {
+    fn write_due(&self, out: &mut Out, link: &Link, now: &Now) {
         if out.phase != Phase::Open || out.is_behind() {
             return;
         }
@@ -213,7 +213,7 @@ impl Socket {
     }
 
     /// Writes one piece of what is due. Says whether there may be another.
-    fn write_next(&self, out: &mut Out, link: &Link, now: &Now<'_>) -> More {
+    fn write_next(&self, out: &mut Out, link: &Link, now: &Now) -> More {
         // Before the log is looked at: what a call has published stands in it when its result is here.
         let mut replies = std::mem::take(&mut *self.lock_replies());
         if replies.len() > MOST_WAITING {
@@ -240,7 +240,7 @@ impl Socket {
 }
 
 impl Out {
-    fn send_all(&mut self, link: &Link, due: Due, replies: &[u8], now: &Now<'_>) {
+    fn send_all(&mut self, link: &Link, due: Due, replies: &[u8], now: &Now) {
         let Due { bytes, says, .. } = due;
         let size = bytes.as_ref().map_or(0, Bytes::len) + replies.len();
         if size > 0 {

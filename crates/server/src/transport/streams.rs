@@ -100,11 +100,11 @@ impl Drop for CloseOnDrop {
 
 impl Stream {
     /// Writes whatever is due, unless another thread is at it: then that one does.
-    pub(super) fn pump(&self, link: &Link, now: &Now<'_>) {
+    pub(super) fn pump(&self, link: &Link, now: &Now) {
         self.out.ring(|out| self.write_due(out, link, now));
     }
 
-    fn write_due(&self, out: &mut Out, link: &Link, now: &Now<'_>) {
+    fn write_due(&self, out: &mut Out, link: &Link, now: &Now) {
         // The task knows already.
         if !out.is_open() {
             return;

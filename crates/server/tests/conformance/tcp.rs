@@ -290,6 +290,82 @@ async fn a_thread_of_the_applications_own_answers_polls_over_tcp() {
     }
 }
 
+#[tokio::test]
+async fn polls_that_come_in_turn_through_different_hosts_hear_everything_once_over_tcp() {
+    let (site, _) = stage().await;
+    let mut sites = Vec::new();
+    for host in HOSTS {
+        sites.push(Site::on_tcp(site.server.clone(), host).await);
+    }
+    let mut session = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await.session;
+    let everyone = site.server.persistent(ACT).unwrap();
+    for (first, second) in sites.iter().flat_map(|first| sites.iter().map(move |second| (first, second))) {
+        for site in [first, second] {
+            everyone.broadcast("between").unwrap();
+            let mut channel = session.at(site).open("poll").await;
+            assert_eq!(channel.messages(1).await, ["between"]);
+            let mut channel = channel.session.open("poll").await;
+            everyone.broadcast("while it waits").unwrap();
+            assert_eq!(channel.messages(1).await, ["while it waits"]);
+            session = channel.session;
+        }
+    }
+    assert_eq!(site.counter("Messages Lost Total"), 0);
+}
+
+#[tokio::test]
+async fn polls_may_come_on_two_lines_in_turn_and_both_stay_usable_over_tcp() {
+    for host in HOSTS {
+        let (site, _) = stage_at(host).await;
+        let mut session = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await.session;
+        let everyone = site.server.persistent(ACT).unwrap();
+        let mut lines = [site.dial().await, site.dial().await];
+        for number in 0..12 {
+            // In turn, and now and then the same once more.
+            let [line, other] = &mut lines;
+            let line = if number % 3 == 0 { other } else { line };
+            poll(&site, &session, line).await;
+            everyone.broadcast(number).unwrap();
+            let answer = stream_until(line, &format!("[{number}]}}")).await;
+            let cursor = answer.split("\"C\":\"").nth(1).and_then(|rest| rest.split('"').next());
+            session.cursor = cursor.map(str::to_owned);
+            lines.rotate_left(1);
+        }
+        for line in &mut lines {
+            line.write_all(&Ask::get("/act/ping").to_bytes()).await.unwrap();
+            stream_until(line, "pong").await;
+        }
+        session.abort().await;
+    }
+}
+
+#[tokio::test]
+async fn a_poll_that_comes_before_the_answer_of_the_one_before_is_read_is_answered_for_itself_over_tcp() {
+    for host in [Host::Any, Host::OursAlone] {
+        let (site, _) = stage_at(host).await;
+        let slow = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await.session;
+        let mut other = Session::new(&site, ACT, TransportKind::LongPolling).await.begin().await;
+        let everyone = site.server.persistent(ACT).unwrap();
+        let mut line = site.dial().await;
+        poll(&site, &slow, &mut line).await;
+        // More than the kernel takes before the client reads.
+        let large = "x".repeat(5_000_000);
+        everyone.broadcast(&large).unwrap();
+        assert_eq!(other.messages(1).await, [&*large]);
+        // Cursors are the same for everybody, so a client may know where it will be.
+        let ahead = slow.command("poll").with("messageId", other.session.cursor.as_deref().unwrap());
+        for number in 0..3 {
+            let next = other.session.cursor.clone().unwrap();
+            let asked = site.open(&ahead.clone().with("messageId", &next)).await;
+            everyone.broadcast(number).unwrap();
+            assert_eq!(asked.whole().await.json()["M"], serde_json::json!([number]), "{host:?}");
+            assert_eq!(other.messages(1).await, [number], "{host:?}");
+        }
+        let answer = stream_until(&mut line, "\"]}").await;
+        assert!(answer.contains(&large), "{host:?}: the first answer is whole all the same");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_clients_hear_many_publishers_in_one_order_over_tcp() {
     for host in HOSTS {

@@ -13,6 +13,7 @@ mod alarm;
 pub(crate) mod answer_head;
 mod beside;
 mod conversation;
+mod desk;
 pub(crate) mod library;
 mod poll_answer;
 mod prepared;
@@ -35,7 +36,7 @@ use hyper::service::Service;
 use pin_project_lite::pin_project;
 use tokio::net::TcpStream;
 
-pub(crate) use self::poll_answer::PollAnswer;
+pub(crate) use self::desk::{Claim, Desk};
 pub use self::request_body::RequestBody;
 use self::{
     beside::Beside,

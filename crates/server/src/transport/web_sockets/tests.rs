@@ -25,7 +25,7 @@ use crate::{
     connection::Arrival,
     http::request::Request,
     server::Server,
-    transport::{Framing, GroupsRead, Initializes, LinkSeed},
+    transport::{Framing, GroupsRead, Initializes, LinkSeed, ReaderSeed},
 };
 
 /// Counts what it hears.
@@ -86,15 +86,17 @@ fn link() -> (Arc<Listener>, Arc<Link>) {
     let request = Request::to_connect(TransportKind::WebSockets);
     let listener = Arc::new(Listener { heard: AtomicUsize::new(0), request: Arc::new(request) });
     let seed = LinkSeed {
-        connection: record.id,
         kind: TransportKind::WebSockets,
-        framing: Framing::WebSocket,
         admission: Arc::clone(&listener) as Arc<dyn Admission>,
         topics: vec![record.topic.clone()],
-        groups: GroupsRead { prefix: "", names: BTreeSet::new() },
-        initializes: Initializes::No,
         start: Start::Now,
         came_at: core.now(),
+        reader: ReaderSeed {
+            connection: record.id,
+            framing: Framing::WebSocket,
+            groups: GroupsRead { prefix: "", names: BTreeSet::new() },
+            initializes: Initializes::No,
+        },
     };
     let arrival = Arrival { seed, opening: Opening::ConnectDelayed, endpoint: 0 };
     (listener, record.open(&core, arrival).unwrap())
