@@ -152,6 +152,9 @@ fn run(serve: &Serve, matches: &ArgMatches) -> ExitCode {
 
 /// So many threads, or one for each core. A single one is the one that there is anyway: nothing is handed from thread to thread, and the
 /// kernel has a cheaper way with the files of a process that has no other.
+///
+/// Where there are several, one that has nothing more to do lets whoever else wants its core have it before it goes to sleep. A client there
+/// gets on with what the server will have to read next, so it wakes up once for many requests.
 fn server_runtime(threads: Threads) -> tokio::runtime::Builder {
     let exactly = match threads {
         Threads::Auto => None,
@@ -164,6 +167,7 @@ fn server_runtime(threads: Threads) -> tokio::runtime::Builder {
     if let Some(number) = exactly {
         runtime.worker_threads(number.get());
     }
+    runtime.on_thread_park(std::thread::yield_now);
     runtime
 }
 
