@@ -549,6 +549,7 @@ fn a_reader_at_rest_wakes_nobody_and_finds_what_was_published_meanwhile_once() {
     assert_eq!(publish(&bus, "ann's", [3]), [""; 0], "the topic is there, though nobody else reads it");
     assert_eq!((bus.statistics().topics, bus.statistics().idle_topics), (2, 0));
     let mut ann = ann.resume("ann again");
+    assert_eq!(*ann.handle(), "ann again");
     assert_eq!(publish(&bus, "room", [4]), ["ann again"]);
     assert_eq!(take_all(&mut ann), (vec![2, 3, 4], 0));
     drop(ann.rest());

@@ -2,7 +2,8 @@
 //!
 //! While the state machine waits for the client, its reader keeps its topics and its place. So no topic of a client that is away is
 //! forgotten, however many other connections come and go. A client that polls only fetches the next answer: the next poll takes the reader
-//! up if it goes on exactly there, and meanwhile it stays where publishers look for it. After a loss it rests, and nobody goes past it. Who comes back otherwise begins anew from its cursor, and only then does the old reader leave.
+//! up if it goes on exactly there, and meanwhile it stays where publishers look for it. After a loss it rests, and nobody goes past it. Who
+//! comes back otherwise begins anew from its cursor, and only then does the old reader leave.
 //!
 //! When the connection is over its id is refused for as long as messages are kept, so nobody asks for the topic that it had for itself: that
 //! is forgotten at once. (In a log that other servers read too, or that outlives this one, whoever reads it would have to refuse the id.)
