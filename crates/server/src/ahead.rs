@@ -81,7 +81,7 @@ impl Trail {
     }
 
     pub(crate) fn fetch(&self) {
-        self.0.iter().take_while(|place| **place != Lines::default()).for_each(|place| place.fetch());
+        fetch_all(self.0.iter().copied());
     }
 }
 
@@ -92,9 +92,13 @@ impl SharedTrail {
 
     /// Whoever meets a [`set`](Self::set) has something of both fetched.
     pub(crate) fn fetch(&self) {
-        let places = self.0.iter().map(|place| Lines(place.load(Ordering::Relaxed)));
-        places.take_while(|place| *place != Lines::default()).for_each(Lines::fetch);
+        fetch_all(self.0.iter().map(|place| Lines(place.load(Ordering::Relaxed))));
     }
+}
+
+/// Up to the first place of a trail where nothing is.
+fn fetch_all(places: impl Iterator<Item = Lines>) {
+    places.take_while(|place| *place != Lines::default()).for_each(Lines::fetch);
 }
 
 /// Works on one after the other. What belongs to the next three is fetched meanwhile, in steps: first what is known of it now, last what can

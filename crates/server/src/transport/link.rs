@@ -377,8 +377,7 @@ impl Link {
 
     /// The transport connection is over; `input` says how. Whatever comes first counts.
     pub(crate) fn close(&self, input: Input) {
-        // Who said an answer has closed it; whoever waited for that comes later.
-        if self.closed.load(Ordering::Relaxed) || self.closed.swap(true, Ordering::AcqRel) {
+        if self.closed.swap(true, Ordering::AcqRel) {
             return;
         }
         self.core.counters.decrement(Counter::current(self.kind));
