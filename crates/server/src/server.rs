@@ -56,7 +56,7 @@ thread_local! {
 
 /// Writes to each of them what is due.
 fn notify_all(woken: &Woken<Waiter>, now: &Now) {
-    let steps: [fn(&Waiter); 3] = [Waiter::fetch, Waiter::fetch_carrier, |_| {}];
+    let steps: [fn(&Waiter); 3] = [ahead::fetch, Waiter::fetch, Waiter::fetch_carrier];
     ahead::go_through(woken.iter(), steps, |waiter| waiter.notify_at(now));
 }
 
