@@ -83,6 +83,15 @@ enum Proxies {
 }
 
 /// Why a connection could not be built.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{BuildError, HubConnection};
+///
+/// let refused = HubConnection::builder("example.com/signalr").build();
+/// assert!(matches!(refused, Err(BuildError::Url { .. })));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -171,6 +180,25 @@ impl<C> Builder<C> {
 
     /// Sends a bearer token with every request. It is asked for before each negotiation and each reconnect, so it may
     /// change; a redirect that brings a token takes its place.
+    ///
+    /// # Examples
+    ///
+    /// The token is replaced while the connection lives:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use heliostat_client::HubConnection;
+    ///
+    /// let (renew, token) = tokio::sync::watch::channel("first".to_owned());
+    /// let connection = HubConnection::builder("https://example.com/signalr")
+    ///     .bearer_token(move || {
+    ///         let token = token.borrow().clone();
+    ///         async move { Ok::<_, Infallible>(token) }
+    ///     })
+    ///     .build()?;
+    /// renew.send_replace("second".to_owned());
+    /// # Ok::<_, heliostat_client::BuildError>(())
+    /// ```
     pub fn bearer_token<P, F, E>(mut self, provider: P) -> Self
     where
         P: Fn() -> F + Send + Sync + 'static,
@@ -199,6 +227,19 @@ impl<C> Builder<C> {
     }
 
     /// Trusts these certificates in PEM form besides those that the system trusts.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use heliostat_client::HubConnection;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let connection = HubConnection::builder("https://intranet.example.com/signalr")
+    ///     .root_certificate(std::fs::read("company-root.pem")?)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.trust.root_certificates.push(pem.into());
         self
@@ -218,6 +259,8 @@ impl<C> Builder<C> {
     }
 
     /// Which transports are tried.
+    ///
+    /// See [`Transport`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
@@ -237,12 +280,16 @@ impl<C> Builder<C> {
     }
 
     /// Whether the connection starts again by itself when it has ended.
+    ///
+    /// See [`Backoff`](crate::Backoff).
     pub fn restart(mut self, restart: Restart) -> Self {
         self.options.restart = restart;
         self
     }
 
     /// How much may wait for a slow application, and what happens then.
+    ///
+    /// See [`Queue`].
     pub fn queue(mut self, queue: Queue) -> Self {
         self.options.queue = Queue { limit: queue.limit.max(1), ..queue };
         self

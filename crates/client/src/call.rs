@@ -6,6 +6,20 @@ use serde_json::{Map, Value};
 use crate::message::Message;
 
 /// A call of a client's function, as handlers for any function see it.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use heliostat_client::HubConnection;
+///
+/// let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let chat = connection.hub("ChatHub")?;
+/// chat.on_any(|call| println!("{}.{}({:?})", call.hub, call.method, call.arguments));
+/// connection.start().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientCall {

@@ -12,10 +12,40 @@ use crate::audience::HubState;
 /// The state shared with one hub. Clones share it too.
 ///
 /// It is for a handful of small values: it travels with every call, and servers take 4,096 characters at most.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::HubConnection;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let chat = connection.hub("ChatHub")?;
+/// chat.state().set("name", "ann")?;
+/// assert_eq!(chat.state().value::<String>("name").as_deref(), Some("ann"));
+/// assert_eq!(chat.state().value::<u32>("name"), None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct CallerState(HubState);
 
 /// Why a value was not put into the state.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{HubConnection, StateError};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let chat = connection.hub("ChatHub")?;
+/// let refused = chat.state().set("draft", "x".repeat(5_000));
+/// assert!(matches!(refused, Err(StateError::TooLong { units }) if units > 5_000));
+/// assert!(chat.state().all().is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {

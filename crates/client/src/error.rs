@@ -10,6 +10,29 @@ use heliostat_proto::transport_kind::TransportKind;
 use serde_json::Value;
 
 /// Why a connection did not start, or ended although nobody stopped it.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{ClientError, ConnectionError, HubConnection};
+///
+/// fn advice(error: &ConnectionError) -> &'static str {
+///     match error.rule() {
+///         Some(ClientError::NegotiationFailed) => "is the address right?",
+///         Some(ClientError::Refused { .. }) => "sign in again",
+///         Some(_) | None => "try again later",
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Nobody listens there.
+/// let connection = HubConnection::builder("http://127.0.0.1:1/signalr").no_proxy().build()?;
+/// let failed = connection.start().await;
+/// assert_eq!(failed.as_ref().map_err(advice), Err("is the address right?"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConnectionError {
     rule: ErrorKind,
@@ -31,6 +54,26 @@ pub(crate) enum ErrorKind {
 }
 
 /// A failed request behind a [`ConnectionError`].
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{Cause, ConnectionError};
+///
+/// fn report(error: &ConnectionError) -> Vec<String> {
+///     let line = |cause: &Cause| match cause.transport {
+///         Some(transport) => format!("{transport} failed: {}", cause.error),
+///         None => cause.error.to_string(),
+///     };
+///     error.causes().iter().map(line).collect()
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = heliostat_client::Connection::builder("http://127.0.0.1:1/echo").no_proxy().build()?;
+/// # assert_eq!(connection.start().await.map_err(|error| report(&error).len()), Err(1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Cause {
     /// Which transport was tried, if it was one.
@@ -96,6 +139,29 @@ impl std::error::Error for ConnectionError {
 }
 
 /// Why a request to the server failed, or what it said could not be used.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{HubConnection, RequestError};
+///
+/// fn advice(error: &RequestError) -> &'static str {
+///     match error {
+///         RequestError::Status { status: 401 | 403, .. } => "sign in",
+///         RequestError::Status { status: 404, .. } => "see that the path is right",
+///         RequestError::Http(_) | RequestError::Late => "see that the server runs",
+///         _ => "look into the server's log",
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Nobody listens there.
+/// let connection = HubConnection::builder("http://127.0.0.1:1/signalr").no_proxy().build()?;
+/// assert_eq!(connection.negotiate().await.as_ref().err().map(advice), Some("see that the server runs"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -187,6 +253,26 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Why something was not sent.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{Connection, SendError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let echo = Connection::builder("https://example.com/echo").build()?;
+/// let again = match echo.send("hello").await {
+///     Ok(()) => false,
+///     Err(SendError::Refused(_) | SendError::Lost) => true,
+///     // The server may have it already.
+///     Err(SendError::Request(_)) => false,
+///     Err(error) => return Err(error.into()),
+/// };
+/// assert!(again);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -205,6 +291,27 @@ pub enum SendError {
 }
 
 /// Why a call brought no result.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{HubConnection, InvokeError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let chat = connection.hub("ChatHub")?;
+/// let shown = match chat.invoke::<u32>("join", ("lobby",)).await {
+///     Ok(online) => format!("{online} are here"),
+///     Err(InvokeError::Hub { message, .. }) => message.into(),
+///     Err(InvokeError::Refused(_)) => "not connected".to_owned(),
+///     Err(InvokeError::Lost | InvokeError::Late) => "perhaps you have joined, perhaps not".to_owned(),
+///     Err(error) => return Err(error.into()),
+/// };
+/// assert_eq!(shown, "not connected");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvokeError {

@@ -10,6 +10,27 @@ use crate::message::Message;
 /// News of a connection, under the names of the official clients.
 ///
 /// A change of state is told before the event that belongs to it.
+///
+/// # Examples
+///
+/// ```
+/// # use heliostat_client::Connection;
+/// use heliostat_client::Event;
+///
+/// fn notice(event: &Event) -> Option<&'static str> {
+///     match event {
+///         Event::Reconnecting => Some("back in a moment"),
+///         Event::Reconnected | Event::Restarted => Some("back"),
+///         Event::Closed { error: Some(_) } => Some("offline"),
+///         _ => None,
+///     }
+/// }
+///
+/// # let connection = Connection::builder("https://example.com/echo").build()?;
+/// connection.on_event(|event| notice(event).iter().for_each(|text| println!("{text}")));
+/// assert_eq!(notice(&Event::Closed { error: None }), None);
+/// # Ok::<_, heliostat_client::BuildError>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {

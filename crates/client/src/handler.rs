@@ -5,6 +5,19 @@ use serde::de::DeserializeOwned;
 use crate::message::Message;
 
 /// Why a function could not be called with the arguments that came.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{ArgumentsError, Message, Parameters};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let arguments: Vec<Message> = serde_json::from_str(r#"["ann", "three"]"#)?;
+/// let read = <(String, u32)>::read("joined", &arguments);
+/// assert!(matches!(read, Err(ArgumentsError::Argument { index: 1, .. })));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArgumentsError {
@@ -31,6 +44,19 @@ pub enum ArgumentsError {
 /// Parameters: a tuple of up to twelve types that implement `Deserialize`.
 ///
 /// There may be fewer than the server sends arguments. Those that are missing are `None` if they are `Option`s.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{Message, Parameters};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let arguments: Vec<Message> = serde_json::from_str(r#"["ann"]"#)?;
+/// let (name, room) = <(String, Option<String>)>::read("joined", &arguments)?;
+/// assert_eq!((name.as_str(), room), ("ann", None));
+/// # Ok(())
+/// # }
+/// ```
 pub trait Parameters: Sized + Send + 'static {
     /// Reads them.
     ///
@@ -43,6 +69,25 @@ pub trait Parameters: Sized + Send + 'static {
 /// A function that the server can call: a closure with up to twelve parameters that implement `Deserialize`.
 ///
 /// It runs on the task of all handlers of its connection, one at a time, so it must not block.
+///
+/// # Examples
+///
+/// A handler is tried out without a server:
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use heliostat_client::{Handler, Message};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// static ONLINE: AtomicU32 = AtomicU32::new(0);
+/// let counted = |online: u32| ONLINE.store(online, Ordering::Relaxed);
+///
+/// let arguments: Vec<Message> = serde_json::from_str("[3]")?;
+/// counted.handle("counted", &arguments)?;
+/// assert_eq!(ONLINE.load(Ordering::Relaxed), 3);
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this cannot handle calls of the server",
     label = "no handler",
@@ -60,6 +105,26 @@ pub trait Handler<P>: Send + Sync + 'static {
 
 /// What a handler may return: nothing, or a result of nothing, whose error is told as
 /// [`Event::Error`](crate::Event::Error).
+///
+/// # Examples
+///
+/// ```
+/// use std::num::ParseIntError;
+/// use heliostat_client::HubConnection;
+///
+/// fn paint(color: String) -> Result<(), ParseIntError> {
+///     let color = u32::from_str_radix(&color, 16)?;
+///     println!("painting in {color:06x}");
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// connection.hub("DrawingHub")?.on("paint", paint);
+/// assert!(paint("blue".to_owned()).is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub trait HandlerOutput {
     /// What went wrong, if something did.
     ///

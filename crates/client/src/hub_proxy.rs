@@ -25,6 +25,26 @@ use crate::stream::{Listener, ROOM};
 use crate::subscription::Subscription;
 
 /// A hub. Clones are the same hub. It does not keep its connection alive: once that is dropped, calls are refused.
+///
+/// # Examples
+///
+/// A handler must not wait, so it answers in a task of its own:
+///
+/// ```
+/// use heliostat_client::HubConnection;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let chat = connection.hub("ChatHub")?;
+/// let answering = chat.clone();
+/// chat.on("areYouThere", move || {
+///     let chat = answering.clone();
+///     tokio::spawn(async move { chat.send("iAmHere", ()).await });
+/// });
+/// assert_eq!(chat.name(), "ChatHub");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct HubProxy {
     shared: Arc<Shared>,
@@ -45,6 +65,8 @@ impl HubProxy {
     }
 
     /// The state that is shared with the hub.
+    ///
+    /// See [`CallerState`].
     #[must_use]
     pub fn state(&self) -> &CallerState {
         &self.state
@@ -72,6 +94,19 @@ impl HubProxy {
     /// # Errors
     ///
     /// As [`invoke`](Self::invoke).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(connection: heliostat_client::HubConnection) -> Result<(), Box<dyn std::error::Error>> {
+    /// let reports = connection.hub("ReportHub")?;
+    /// let path: String = reports
+    ///     .invoke_with_progress("create", ("sales", 2013), |percent: u8| println!("{percent} %"))
+    ///     .await?;
+    /// println!("the report is at {path}");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn invoke_with_progress<T: DeserializeOwned, P: DeserializeOwned>(
         &self,
         method: &str,
@@ -111,6 +146,8 @@ impl HubProxy {
     ///
     /// The handler is a closure whose parameters implement `Deserialize`. It runs on the task of all handlers of this
     /// connection, so it must not block; [`listen`](Self::listen) is for what takes time.
+    ///
+    /// See [`Handler`].
     pub fn on<P, H: Handler<P>>(&self, method: &str, handler: H) -> Subscription {
         self.subscribe(
             Wanted::Method(method.into()),
@@ -119,6 +156,8 @@ impl HubProxy {
     }
 
     /// Calls a handler with every call of this hub, whatever the function.
+    ///
+    /// See [`ClientCall`].
     pub fn on_any(&self, handler: impl Fn(&ClientCall) + Send + Sync + 'static) -> Subscription {
         self.subscribe(
             Wanted::All,
@@ -130,6 +169,8 @@ impl HubProxy {
     }
 
     /// The arguments of all calls of this function from now on, for a task of the application.
+    ///
+    /// See [`Listener`].
     #[must_use]
     pub fn listen<T: Parameters>(&self, method: &str) -> Listener<T> {
         let (sender, receiver) = mpsc::channel(ROOM);

@@ -8,6 +8,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A JSON value from the server. Clones share it.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::Message;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Price {
+///     symbol: String,
+///     cents: u32,
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let message: Message = serde_json::from_str(r#"{"symbol":"ACME","cents":1250}"#)?;
+/// let price: Price = message.parse()?;
+/// assert_eq!((price.symbol.as_str(), price.cents), ("ACME", 1250));
+/// assert!(message.parse::<u32>().is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Message(Arc<RawValue>);
 

@@ -5,6 +5,19 @@ use std::time::Duration;
 use heliostat_proto::transport_kind::TransportKind;
 
 /// Which transports are tried.
+///
+/// # Examples
+///
+/// A proxy on the way breaks long answers, so only polls get through:
+///
+/// ```
+/// use heliostat_client::{HubConnection, Transport, TransportKind};
+///
+/// let connection = HubConnection::builder("https://example.com/signalr")
+///     .transport(Transport::Only(TransportKind::LongPolling))
+///     .build()?;
+/// # Ok::<_, heliostat_client::BuildError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Transport {
@@ -21,6 +34,8 @@ pub enum Transport {
 ///
 /// A server answers a call on the socket that it came on, so such an answer never comes, and nobody knows whether the
 /// method has run. On the other transports a call is a request of its own and goes on while the connection reconnects.
+///
+/// See [`Builder`](crate::Builder).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InFlight {
@@ -33,6 +48,8 @@ pub enum InFlight {
 }
 
 /// Whether a connection that has ended starts again by itself.
+///
+/// See [`Backoff`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Restart {
@@ -46,6 +63,20 @@ pub enum Restart {
 }
 
 /// How long to wait before each attempt to start again.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use heliostat_client::{Backoff, HubConnection, Restart};
+///
+/// let backoff = Backoff { longest: Duration::from_secs(600), ..Backoff::default() };
+/// assert_eq!(backoff.first, Duration::from_secs(1));
+/// let connection = HubConnection::builder("https://example.com/signalr")
+///     .restart(Restart::WithBackoff(backoff))
+///     .build()?;
+/// # Ok::<_, heliostat_client::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     /// Before the first attempt.
@@ -77,6 +108,19 @@ impl Backoff {
 }
 
 /// How much may wait for an application that is slow to take it.
+///
+/// # Examples
+///
+/// An application that has fallen behind is cut off early:
+///
+/// ```
+/// use heliostat_client::{Connection, Queue, WhenFull};
+///
+/// let queue = Queue { limit: 100, when_full: WhenFull::Close };
+/// assert!(queue.limit < Queue::default().limit);
+/// let prices = Connection::builder("https://example.com/prices").queue(queue).build()?;
+/// # Ok::<_, heliostat_client::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// So many messages and events may wait. At least 1.
@@ -93,6 +137,8 @@ impl Default for Queue {
 }
 
 /// What happens when the application's queue is full.
+///
+/// See [`Queue`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {

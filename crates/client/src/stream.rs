@@ -18,10 +18,50 @@ use crate::subscription::Subscription;
 pub(crate) const ROOM: usize = 16;
 
 /// The events of a connection. Ends when the connection is dropped. Also a [`Stream`].
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_client::{Connection, Event, State};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Nobody listens there.
+/// let connection = Connection::builder("http://127.0.0.1:1/echo").no_proxy().build()?;
+/// let mut events = connection.events();
+/// assert!(connection.start().await.is_err());
+///
+/// let mut states = Vec::new();
+/// while let Some(event) = events.next().await {
+///     match event {
+///         Event::StateChanged { to, .. } => states.push(to),
+///         Event::Closed { .. } => break,
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(states, [State::Connecting, State::Disconnected]);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Events(Leaving<Event>);
 
 /// The calls of one client function, as tuples of their arguments. Ends when the connection is dropped. Also a
 /// [`Stream`].
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn store(_: &str, _: &str) -> std::io::Result<()> { Ok(()) }
+/// # async fn example(connection: heliostat_client::HubConnection) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut messages = connection.hub("ChatHub")?.listen::<(String, String)>("addMessage");
+/// connection.start().await?;
+/// while let Some(call) = messages.next().await {
+///     let (name, text) = call?;
+///     store(&name, &text).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct Listener<T>(Leaving<Result<T, ArgumentsError>>);
 
 /// A receiver that is taken off the list when it is dropped.

@@ -7,6 +7,24 @@ use crate::shared::Shared;
 
 /// A handler that was registered. It stays until it is cancelled or its connection is dropped; dropping this changes
 /// nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use heliostat_client::HubConnection;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let connection = HubConnection::builder("https://example.com/signalr").build()?;
+/// let window = Arc::new("lobby".to_owned());
+/// let title = Arc::clone(&window);
+/// let subscription =
+///     connection.hub("ChatHub")?.on("addMessage", move |text: String| println!("{title}: {text}"));
+/// subscription.cancel();
+/// assert_eq!(Arc::strong_count(&window), 1, "the handler is gone, and what it held");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Subscription {
     shared: Weak<Shared>,

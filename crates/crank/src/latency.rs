@@ -13,6 +13,19 @@ const LONGEST: u64 = 3_600_000_000_000;
 const DIGITS: u8 = 3;
 
 /// A distribution of durations.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use heliostat_crank::Report;
+///
+/// /// Whether 99 of 100 messages came within 50 ms of the moment at which they were due.
+/// fn is_prompt(report: &Report) -> bool {
+///     report.open_loop && report.latency.is_some_and(|latency| latency.p99 <= Duration::from_millis(50))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Latency {
     /// How many there were.

@@ -58,6 +58,16 @@ impl Scenario {
         [Self::Idle, Self::Echo, Self::Broadcast, Self::Groups, Self::Connect, Self::Storm, Self::Soak];
 
     /// Its name on the command line and in reports.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use heliostat_crank::Scenario;
+    ///
+    /// let named = |name: &str| Scenario::ALL.into_iter().find(|scenario| scenario.as_str() == name);
+    /// assert_eq!(named("storm"), Some(Scenario::Storm));
+    /// assert_eq!(named("calm"), None);
+    /// ```
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -115,6 +125,26 @@ pub enum Permission {
 }
 
 /// A run.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use heliostat_crank::{Pace, Plan, Scenario, Target, TransportKind};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let target = Target::parse("http://127.0.0.1:5080/signalr")?;
+/// let plan = Plan {
+///     transport: TransportKind::LongPolling,
+///     pace: Pace::Rate(20.0),
+///     duration: Duration::from_secs(60),
+///     ..Plan::new(Scenario::Groups, target)
+/// };
+/// plan.check()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What is done.
@@ -230,6 +260,22 @@ impl Plan {
     /// # Errors
     ///
     /// The first thing that is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use heliostat_crank::{Permission, Plan, PlanError, Scenario, Target};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let plan = Plan::new(Scenario::Echo, Target::parse("http://192.0.2.1:5080/signalr")?);
+    /// assert!(matches!(plan.check(), Err(PlanError::NotLoopback { .. })));
+    ///
+    /// // Somebody who may decide that has said yes.
+    /// let plan = Plan { permission: Permission::AnyHost, ..plan };
+    /// assert_eq!(plan.check(), Ok(()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn check(&self) -> Result<(), PlanError> {
         if !self.target.is_loopback() && self.permission == Permission::LoopbackOnly {
             return Err(PlanError::NotLoopback { host: self.target.authority().to_owned() });

@@ -11,6 +11,17 @@ use serde::{Serialize, Serializer};
 use crate::{Cpu, Latency, Memory, Pace, Scenario, Verdict};
 
 /// The whole report.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_crank::Report;
+///
+/// /// For the run after the next change to be held against.
+/// fn keep(report: &Report) -> std::io::Result<()> {
+///     std::fs::write("baseline.json", report.to_json())
+/// }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// What was done.

@@ -42,9 +42,16 @@ impl Target {
     /// # Examples
     ///
     /// ```
-    /// let target = heliostat_crank::Target::parse("http://127.0.0.1:5080/signalr").unwrap();
+    /// use heliostat_crank::{Target, TargetError};
+    ///
+    /// # fn main() -> Result<(), TargetError> {
+    /// let target = Target::parse("http://127.0.0.1:5080/signalr")?;
     /// assert_eq!(target.path(), "/signalr");
     /// assert!(target.is_loopback());
+    ///
+    /// assert!(matches!(Target::parse("https://127.0.0.1:5080/signalr"), Err(TargetError::NotHttp(_))));
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         let rest = text.strip_prefix("http://").ok_or_else(|| TargetError::NotHttp(text.to_owned()))?;

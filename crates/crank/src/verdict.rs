@@ -7,6 +7,20 @@ use serde::{Serialize, Serializer};
 use crate::report::{Connecting, Integrity, Messages, Storm};
 
 /// The outcome.
+///
+/// # Examples
+///
+/// ```
+/// use heliostat_crank::{Finding, Verdict};
+///
+/// fn summary(verdict: &Verdict) -> String {
+///     let findings: Vec<_> = verdict.findings.iter().map(Finding::to_string).collect();
+///     if verdict.passed { "passed".into() } else { findings.join(", ") }
+/// }
+///
+/// let verdict = Verdict { passed: false, findings: vec![Finding::Lost(3), Finding::Broken(2)] };
+/// assert_eq!(summary(&verdict), "3 messages were lost, 2 connections were broken");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
     /// Whether nothing was found.

@@ -33,6 +33,21 @@ use crate::{
 const DEFAULT_PATH: &str = "/signalr";
 
 /// Collects the parts of a [`Server`].
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+///
+/// use heliostat::{EndpointOptions, Server, Timeouts};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder()
+///     .timeouts(Timeouts::new(Duration::from_secs(60))?)
+///     .map_hubs("/realtime", EndpointOptions::default())
+///     .build()?;
+/// assert_eq!(server.mapped_paths().collect::<Vec<_>>(), ["/realtime"]);
+/// # Ok(()) }
+/// ```
 #[must_use = "nothing runs before `build`"]
 pub struct ServerBuilder {
     timeouts: Timeouts,
@@ -58,6 +73,15 @@ enum Target {
 }
 
 /// Why there is no server.
+///
+/// # Examples
+/// ```
+/// use heliostat::{BuildError, EndpointOptions, Server};
+///
+/// let chat = Server::builder().map_hubs("/chat", EndpointOptions::default());
+/// let refused = chat.map_hubs("/Chat/", EndpointOptions::default()).build();
+/// assert!(matches!(refused, Err(BuildError::PathTaken { path }) if path == "/Chat"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -149,6 +173,17 @@ impl ServerBuilder {
     }
 
     /// How a request becomes the user id that `clients.user(..)` addresses. Default: the user's name.
+    ///
+    /// # Examples
+    /// ```
+    /// use heliostat::{Server, UserId};
+    ///
+    /// // The directory does not mind the case of a name, but user ids do.
+    /// let builder = Server::builder().user_id(|request| {
+    ///     let user = request.user()?;
+    ///     UserId::parse(&user.name().to_lowercase()).ok()
+    /// });
+    /// ```
     pub fn user_id(mut self, provider: impl Fn(&Request) -> Option<UserId> + Send + Sync + 'static) -> Self {
         self.user_ids = Box::new(provider);
         self

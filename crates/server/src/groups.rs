@@ -27,6 +27,24 @@ pub(crate) enum Membership {
 }
 
 /// Why a group membership was not changed.
+///
+/// # Examples
+/// ```
+/// use heliostat::{ConnectionId, GroupError, Server, hub};
+///
+/// struct ChatHub;
+///
+/// #[hub]
+/// impl ChatHub {}
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder().hub(ChatHub).build()?;
+/// let chat = server.hub::<ChatHub>().ok_or("there is no ChatHub")?;
+/// let gone = ConnectionId::parse("0f0e0d0c-0b0a-0908-0706-050403020100")?;
+/// let refused = chat.groups().add(gone, "lobby").await;
+/// assert!(matches!(refused, Err(GroupError::NotConnected { connection, .. }) if connection == gone));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GroupError {

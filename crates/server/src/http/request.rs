@@ -15,6 +15,22 @@ use crate::user::User;
 /// The request that opened the transport connection, or that carried a call.
 ///
 /// Over WebSockets a call has no request of its own: it sees the upgrade request (spec 7.11).
+///
+/// # Examples
+/// ```
+/// use std::sync::Arc;
+///
+/// use heliostat::{Request, hub};
+///
+/// struct GreetingHub;
+///
+/// #[hub]
+/// impl GreetingHub {
+///     fn greet(&self, request: Arc<Request>) -> &'static str {
+///         if request.query("language") == Some("de") { "Guten Tag" } else { "Good day" }
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Request {
     /// Of this request, or of one before on the same physical connection that began with the same bytes.

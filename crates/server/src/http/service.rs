@@ -32,6 +32,18 @@ use crate::{
 };
 
 /// Serves SignalR over HTTP/1.1. Made by [`Server::service`] and [`Server::nested`].
+///
+/// # Examples
+/// ```
+/// use heliostat::Server;
+/// use tower_service::Service;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut service = Server::builder().build()?.service();
+/// let ping = http::Request::get("/signalr/ping").body(String::new())?;
+/// assert_eq!(service.call(ping).await?.status(), http::StatusCode::OK);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct HeliostatService {
     server: Server,

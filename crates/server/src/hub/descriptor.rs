@@ -28,6 +28,26 @@ use crate::{
 /// # Contract
 /// One instance serves all calls of all connections of a server, at the same time; methods take `&self`. What belongs to all of them is a
 /// field, behind a lock where it changes.
+///
+/// # Examples
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use heliostat::hub;
+///
+/// #[derive(Default)]
+/// struct TicketHub(AtomicU64);
+///
+/// #[hub]
+/// impl TicketHub {
+///     fn take(&self) -> u64 {
+///         self.0.fetch_add(1, Ordering::Relaxed) + 1
+///     }
+/// }
+///
+/// let hub = TicketHub::default();
+/// assert_eq!((hub.take(), hub.take()), (1, 2));
+/// ```
 pub trait Hub: Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn describe(self: Arc<Self>) -> HubDescriptor;

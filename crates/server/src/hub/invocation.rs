@@ -25,6 +25,18 @@ use crate::{
 /// One call of a hub method, or one lifetime callback.
 ///
 /// Extractors and [pipeline modules](crate::PipelineModule) see it; clones are cheap and mean the same call.
+///
+/// # Examples
+/// ```
+/// use heliostat::{Invocation, User};
+///
+/// /// A line for the log, such as `ann: ChatHub.send("lobby", "hi")`.
+/// fn line(call: &Invocation) -> String {
+///     let user = call.user().map_or("anonymous", User::name);
+///     let arguments = call.arguments().collect::<Vec<_>>().join(", ");
+///     format!("{user}: {}.{}({arguments})", call.hub(), call.method().unwrap_or("?"))
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Invocation(Arc<Inner>);
 

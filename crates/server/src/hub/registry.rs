@@ -15,6 +15,19 @@ use crate::hub::{
 };
 
 /// Why a hub cannot be added to a server.
+///
+/// # Examples
+/// ```
+/// use heliostat::{BuildError, HubRegistryError, Server, hub};
+///
+/// struct ChatHub;
+///
+/// #[hub]
+/// impl ChatHub {}
+///
+/// let refused = Server::builder().hub(ChatHub).hub(ChatHub).build();
+/// assert!(matches!(refused, Err(BuildError::Hubs(HubRegistryError::DuplicateName { .. }))));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubRegistryError {

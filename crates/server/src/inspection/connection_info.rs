@@ -12,6 +12,18 @@ use super::{moment, optional_moment};
 use crate::server::Server;
 
 /// What a server knows about one SignalR connection at one moment. Written as JSON by its `Serialize`.
+///
+/// # Examples
+/// ```
+/// use heliostat::Server;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder().build()?;
+/// // What a page for operators shows.
+/// let json = serde_json::to_string(&server.connections())?;
+/// assert_eq!(json, "[]");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

@@ -17,6 +17,16 @@ use crate::{
 };
 
 /// The last lifetime events of one connection, the oldest first. Written as JSON by its `Serialize`; `heliostat timeline` draws it.
+///
+/// # Examples
+/// ```
+/// use heliostat::{Timeline, What};
+///
+/// /// A client that comes back again and again has a poor network, or a proxy that cuts it off.
+/// fn reconnects(timeline: &Timeline) -> usize {
+///     timeline.events.iter().filter(|event| event.what == What::Reconnected).count()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]

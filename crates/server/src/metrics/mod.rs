@@ -19,6 +19,19 @@ macro_rules! counters {
         }
 
         /// A snapshot of one server's counters.
+        ///
+        /// # Examples
+        /// ```
+        /// use heliostat::Server;
+        /// use tower_service::Service;
+        ///
+        /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+        /// let server = Server::builder().build()?;
+        /// let without_token = http::Request::get("/signalr/connect").body(String::new())?;
+        /// server.service().call(without_token).await?;
+        /// assert_eq!(server.metrics().requests_refused_total, 1);
+        /// # Ok(()) }
+        /// ```
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
         pub struct Metrics { $($(#[doc = $doc])+ pub $field: i64),+ }
@@ -31,6 +44,17 @@ macro_rules! counters {
 
         impl Metrics {
             /// Every counter with SignalR's name for it.
+            ///
+            /// # Examples
+            /// ```
+            /// use heliostat::Metrics;
+            ///
+            /// fn dashboard(metrics: &Metrics) -> String {
+            ///     metrics.iter().map(|(name, value)| format!("{name}: {value}\n")).collect()
+            /// }
+            ///
+            /// assert!(dashboard(&Metrics::default()).starts_with("Connections Connected: 0\n"));
+            /// ```
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, i64)> {
                 [$(($name, self.$field)),+].into_iter()
             }
