@@ -51,6 +51,7 @@ impl HubContext {
     pub fn groups(&self) -> Groups<FromOutside> {
         Groups::from_outside(self.0.clone())
     }
+
     /// Ends all connections on this server that are in a group of this hub, or were when they went away: their clients are told to stop
     /// and read `text`, as with [`Server::disconnect_because`](crate::Server::disconnect_because). Says how many there were.
     ///

@@ -51,7 +51,7 @@ pub(crate) struct Claim(Arc<Desk>);
 /// A poll that waits.
 pub(super) struct Sitting {
     pub(super) link: Arc<Link>,
-    pub(super) wire: Wire,
+    wire: Wire,
     pub(super) speech: Speech,
     phase: Phase,
     /// The client has asked on before it was answered, so its socket will not wake the task.
@@ -189,6 +189,11 @@ impl Sitting {
     pub(super) fn new(link: Arc<Link>, wire: Wire, (head, last): (AnswerHead, Last)) -> Self {
         let speech = Speech { head: Some(head), last };
         Self { link, wire, speech, phase: Phase::Waiting, is_ahead: false }
+    }
+
+    /// What is left of the poll when its answer is said: the wire, and whether nothing follows on it.
+    pub(super) fn leave(self) -> (Wire, Last) {
+        (self.wire, self.speech.last)
     }
 
     fn attend(&mut self, context: &mut Context<'_>, now: &Now, read: &mut Bytes) {

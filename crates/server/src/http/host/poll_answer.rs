@@ -60,13 +60,13 @@ pub(super) async fn answer<F: Future<Output = ()>>(
             wait.desk.fetch_trail();
             // Mostly it does, and then nobody needs to know how to wake this.
             if let Attended::Said(sitting) = wait.attend(context, meanwhile.read) {
-                return Poll::Ready(Some((sitting.wire, sitting.speech.last)));
+                return Poll::Ready(Some(sitting.leave()));
             }
         }
         // Before it looks for news, so that none is missed.
         wait.desk.task().register(context.waker());
         let is_head_said = match wait.attend(context, meanwhile.read) {
-            Attended::Said(sitting) => return Poll::Ready(Some((sitting.wire, sitting.speech.last))),
+            Attended::Said(sitting) => return Poll::Ready(Some(sitting.leave())),
             Attended::Gone => return Poll::Ready(None),
             Attended::Waits { is_head_said } => is_head_said,
         };
