@@ -9,11 +9,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{BoolValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args};
 use heliostat_crank::{
     Classic, Dialect, Methods, Moment, Pace, Permission, Plan, Report, RunError, Scenario, ServerProcess,
-    SocketIo, Target, TransportKind, Watch, run,
+    SocketIo, Target, TransportKind, Waiting, Watch, run,
 };
 
 use crate::config::duration::HumaneDuration;
@@ -88,6 +88,10 @@ pub(crate) struct Crank {
     #[arg(long, default_value_t = 1, value_name = "NUMBER")]
     threads: u32,
 
+    /// Never let them sleep: they take their cores whole, and a server on this machine does not pay for waking them
+    #[arg(long = "never-sleep", action = ArgAction::SetTrue, value_parser = waiting())]
+    waiting: Waiting,
+
     /// Local addresses to connect from, several with commas; by default as many of 127.0.0.x as needed
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
     source: Vec<IpAddr>,
@@ -147,6 +151,10 @@ fn scenarios() -> impl TypedValueParser<Value = Scenario> {
         .try_map(move |name| named(name).ok_or("not a scenario"))
 }
 
+fn waiting() -> impl TypedValueParser<Value = Waiting> {
+    BoolValueParser::new().map(|is_awake| if is_awake { Waiting::Awake } else { Waiting::Asleep })
+}
+
 impl Crank {
     /// Carries it out and prints the report.
     pub(crate) fn run(&self) -> ExitCode {
@@ -191,6 +199,7 @@ impl Crank {
             patience: self.patience.get(),
             connect_at_once: self.connect_at_once,
             threads: self.threads,
+            waiting: self.waiting,
             sources: self.source.clone(),
             server: self.pid.map_or(ServerProcess::Find, ServerProcess::Pid),
             permission: if self.i_may_load_this_host {

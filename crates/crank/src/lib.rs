@@ -47,7 +47,7 @@ pub use heliostat_proto::transport_kind::TransportKind;
 pub use latency::Latency;
 pub use plan::{
     MAX_CONNECTIONS, MAX_DURATION, MAX_GROUPS, MAX_IN_FLIGHT, MAX_PAYLOAD, MAX_PUBLISHERS, MAX_RATE,
-    MAX_THREADS, Pace, Permission, Plan, PlanError, Scenario, ServerProcess,
+    MAX_THREADS, Pace, Permission, Plan, PlanError, Scenario, ServerProcess, Waiting,
 };
 pub use process::{Cpu, Memory};
 pub use progress::{Edge, Moment, Quiet, Watch};

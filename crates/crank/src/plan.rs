@@ -124,6 +124,16 @@ pub enum Permission {
     AnyHost,
 }
 
+/// What the generator's threads do while there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Waiting {
+    /// They sleep. On the same machine, whoever sends to them then pays for waking them: the more, the slower it is.
+    #[default]
+    Asleep,
+    /// They look again and again, and take their cores whole. A server that has its own then pays for its work alone.
+    Awake,
+}
+
 /// A run.
 ///
 /// # Examples
@@ -175,6 +185,8 @@ pub struct Plan {
     pub connect_at_once: u32,
     /// Threads of the generator.
     pub threads: u32,
+    /// What those do while there is nothing to do.
+    pub waiting: Waiting,
     /// Local addresses to connect from; none means as many of 127.0.0.x as needed.
     pub sources: Vec<IpAddr>,
     /// Which process to watch.
@@ -250,6 +262,7 @@ impl Plan {
             connect_at_once: 64,
             threads: 1,
             sources: Vec::new(),
+            waiting: Waiting::default(),
             server: ServerProcess::Find,
             permission: Permission::LoopbackOnly,
         }

@@ -172,7 +172,8 @@ pub struct GeneratorUse {
     pub cpu: Cpu,
     /// As a share of one core.
     pub cpu_share: f64,
-    /// Whether it had no time left, so that rates and latencies are its own.
+    /// Whether it had no time left, so that rates and latencies are its own. One that [never sleeps](crate::Waiting::Awake) cannot tell by
+    /// its time; whether it was late still shows.
     pub saturated: bool,
 }
 

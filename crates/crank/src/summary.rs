@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Connecting, GeneratorUse, Integrity, Latency, MemoryPerConnection, Messages, Pace, Plan, Report,
-    Scenario, ServerUse, Storm,
+    Scenario, ServerUse, Storm, Waiting,
     latency::Record,
     process::Sample,
     run::Looks,
@@ -206,7 +206,8 @@ impl Evidence<'_> {
         let cpu = measured_until.generator?.cpu.since(&measured_from.generator?.cpu);
         let cpu_share =
             share(measured_until.generator?.cpu_since(&measured_from.generator?), self.measured());
-        let saturated = cpu_share > SATURATED * f64::from(self.plan.threads);
+        let sleeps = self.plan.waiting == Waiting::Asleep;
+        let saturated = sleeps && cpu_share > SATURATED * f64::from(self.plan.threads);
         Some(GeneratorUse { cpu, cpu_share, saturated })
     }
 }

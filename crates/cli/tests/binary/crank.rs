@@ -56,6 +56,18 @@ fn every_transport_carries_every_message() {
 }
 
 #[test]
+fn a_generator_that_never_sleeps_takes_its_core_and_is_not_blamed_for_it() {
+    let running = Running::start(&Folder::new(), &[]);
+    for (arguments, is_awake) in [(&["--never-sleep"][..], true), (&[], false)] {
+        let report = report(&running, &[&["broadcast", "--rate", "20"], arguments].concat());
+        assert_eq!(report["integrity"]["expected"], report["integrity"]["received"], "{report}");
+        // Twenty broadcasts a second are a fiftieth of a core. Who never sleeps has all that the machine gives it.
+        assert_eq!(report["generator"]["cpu_share"].as_f64().unwrap() > 0.15, is_awake, "{report}");
+        assert_eq!(report["generator"]["saturated"], false, "{report}");
+    }
+}
+
+#[test]
 fn a_host_that_is_not_this_machine_is_refused_unless_one_says_so() {
     let output = crank(&["idle", "http://192.0.2.1/signalr"]);
     let (_, stderr) = text(&output);

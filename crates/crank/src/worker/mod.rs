@@ -23,7 +23,7 @@ use std::{
 use mio::{Events, Poll, Token, Waker};
 
 use crate::{
-    Plan,
+    Plan, Waiting,
     marker::Marker,
     shared::{Phase, Shared, Streams},
     sources::Sources,
@@ -146,7 +146,10 @@ impl Worker {
             if let Some(due) = self.next_due().filter(|_| !self.load.is_finished) {
                 self.alarm.set(due, now);
             }
-            let wait = if backlog == Backlog::Some { Duration::ZERO } else { TURN };
+            let wait = match (backlog, self.plan.waiting) {
+                (Backlog::Some, _) | (_, Waiting::Awake) => Duration::ZERO,
+                (Backlog::None, Waiting::Asleep) => TURN,
+            };
             match self.poll.poll(&mut events, Some(wait)) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Ok(()) | Err(_) => {}
