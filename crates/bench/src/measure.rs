@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heliostat_crank::{Plan, Quiet, Report, Scenario, ServerProcess, Target, run};
+use heliostat_crank::{Plan, Quiet, Report, Scenario, ServerProcess, Target, Waiting, run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -67,10 +67,23 @@ pub(crate) fn once(
     let arrangement = Arrangement::of(cores)?;
     let server = arrangement.start(|| Server::start(program))?;
     let plan = plan(work, effort, Target::parse(&subject.url(server.port))?);
-    let plan = Plan { dialect: subject.dialect(), server: ServerProcess::Pid(server.id()), ..plan };
+    let plan = Plan {
+        dialect: subject.dialect(),
+        server: ServerProcess::Pid(server.id()),
+        waiting: waiting(cores),
+        ..plan
+    };
     let report =
         run(&plan, &mut Quiet).map_err(|error| BenchError::Run { subject: subject.name(), error })?;
     Ok(Figures::of(&report))
+}
+
+/// With a core of its own the load tool never sleeps: otherwise the server pays for waking it, and the slower of two the more often.
+const fn waiting(cores: Cores) -> Waiting {
+    match cores {
+        Cores::Pinned => Waiting::Awake,
+        Cores::Free => Waiting::Asleep,
+    }
 }
 
 /// How the load tool is told to do `work`.
