@@ -261,8 +261,8 @@ impl Plan {
             patience: Duration::from_secs(5),
             connect_at_once: 64,
             threads: 1,
-            sources: Vec::new(),
             waiting: Waiting::default(),
+            sources: Vec::new(),
             server: ServerProcess::Find,
             permission: Permission::LoopbackOnly,
         }
